@@ -110,9 +110,16 @@ class Runtime:
         self.cache_now = SteadyClock(self.now, self.monotonic)
         self.channel = self.channel or open_channel(settings.cache)
         is_shared = self.cache_config.lock_seconds > 0
-        self.counters = InvalidationCounters(self.store, is_shared=is_shared, channel=self.channel)
-        if isinstance(self.store, FallbackStore):
-            self.store.recovery_listener = self.counters.invalidate_everywhere
+        fallback = self.store if isinstance(self.store, FallbackStore) else None
+        self.counters = InvalidationCounters(
+            self.store,
+            is_shared=is_shared,
+            channel=self.channel,
+            is_store_down=lambda: bool(fallback and fallback.is_down),
+            now=lambda: self.cache_now().timestamp(),
+        )
+        if fallback:
+            fallback.recovery_listener = self.counters.invalidate_everywhere
         self.outcome_counts = OutcomeCounts()
         self.shape_log = ShapeLog()
         self.remaining_wait = remaining_wait_of(settings)

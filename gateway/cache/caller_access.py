@@ -76,7 +76,8 @@ class CallerAccess:
         caller = self._caller_of(request)
         is_unchanged = self._change_check(caller, site)  # before anything is read that a change may follow
         refusals = await self._refusals.get(caller) or {}
-        refused_at = max(refusals.get(site, 0.0), refusals.get(_ANY_SITE, 0.0))
+        uncounted_until = self._counters.uncounted_until(_counter_name(caller), (ANY_TYPE, site))
+        refused_at = max(refusals.get(site, 0.0), refusals.get(_ANY_SITE, 0.0), uncounted_until)
         if not self._is_in_group(request):
             return Access(refused_at, is_unchanged=is_unchanged)
         served_at = await self._responses.get(caller) or -inf
@@ -92,14 +93,17 @@ class CallerAccess:
         scope = _ANY_SITE if is_key_refused or request.site is None else request.site.guid
         caller, now = self._caller_of(request), self._now()
         await self._refusals.update(caller, lambda refusals: _with_refusal(refusals or {}, scope, now))
-        await self._counters.increment(_counter_name(caller), ())
+        await self._counters.increment(_counter_name(caller), (scope,))
 
     async def record_response(self, request: FhirRequest) -> None:
-        """Note a response to a member of a group."""
+        """Note a response to a member of a group: seldom, and each that makes one a member again."""
         if not self._is_in_group(request):
             return
         caller, now = self._caller_of(request), self._now()
-        if now - (await self._responses.get(caller) or -inf) > _RENEWAL_SECONDS:
+        is_member = (
+            await self.access_of(request, request.site.guid if request.site else "")
+        ).refused_at < inf
+        if not is_member or now - (await self._responses.get(caller) or -inf) > _RENEWAL_SECONDS:
             await self._responses.set(caller, now)
 
     def _change_check(self, caller: str, site: str) -> Callable[[], bool]:

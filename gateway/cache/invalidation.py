@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from math import inf
 from secrets import randbelow
 from typing import Annotated
 
@@ -9,14 +10,13 @@ import msgspec
 from msgspec import Meta
 
 from gateway.cache.freshness import ANY_TYPE
+from gateway.cache.unshared_writes import CLOCK_SKEW_SECONDS, SITE_WIDE, UnsharedWrites
 from gateway.stores.base import Store
 from gateway.stores.channel import MESSAGES_LOST, Channel, NoChannel
 from gateway.stores.single_flight import SingleFlight
 
 #: Seconds that a counter is stored after its last use: longer than any response that depends on it.
 COUNTER_SECONDS = 172_800.0
-#: Tag of the counter of all writes at a site.
-_SITE_WIDE = "all"
 #: Largest increment: 2**32 writes fit into the store's 64 bits.
 _MAX_INCREMENT = 2**31
 #: Number of reads that may continue after their callers have cancelled: practically all, they are short.
@@ -27,10 +27,17 @@ _EVERYTHING = b"*"
 _MAX_TAGS, _MAX_NAME = 1_000, 200
 _Name = Annotated[str, Meta(max_length=_MAX_NAME)]
 _encode_message = msgspec.msgpack.Encoder().encode
-#: Site and tags of a message of another process.
-_decode_message = msgspec.msgpack.Decoder(
-    tuple[_Name, Annotated[list[_Name], Meta(max_length=_MAX_TAGS)]]
-).decode
+
+
+class _Write(msgspec.Struct, array_like=True, frozen=True):
+    """A write of another process, and whether the store that replicas share counts it already."""
+
+    site: _Name
+    tags: Annotated[list[_Name], Meta(max_length=_MAX_TAGS)]
+    is_counted: bool = True
+
+
+_decode_message = msgspec.msgpack.Decoder(_Write).decode
 
 
 class Generation:
@@ -49,7 +56,9 @@ class InvalidationCounters:
 
     `is_shared`: replicas share the store, so concurrent reads of a site's counter are coalesced into one read
     that begins after all its callers have called. `max_local_marks` limits the marks in memory. `channel`
-    tells the other processes of each write, as marks, and this one of theirs.
+    tells the other processes of each write, as marks, and this one of theirs. `is_store_down`: whether a
+    spare store is in use instead of the shared one. Then marks say more than counters, and what was requested
+    before them, by `now` (seconds since 1970; without a clock: ever), is not served.
     """
 
     def __init__(
@@ -59,12 +68,17 @@ class InvalidationCounters:
         is_shared: bool = False,
         max_local_marks: int = 100_000,
         channel: Channel | None = None,
+        is_store_down: Callable[[], bool] = lambda: False,
+        now: Callable[[], float] = lambda: inf,
     ) -> None:
         self._store = store
         self._shared_reads = SingleFlight[int](_MAX_DETACHED_READS) if is_shared else None
         self._max_local_marks = max_local_marks
         self._local_mark_by_tag: dict[tuple[str, str], int] = {}
         self._default_mark = 0
+        self._is_store_down = is_store_down
+        self._now = now
+        self._unshared_writes = UnsharedWrites(max_local_marks)
         self._channel = channel or NoChannel()
         self._channel.set_listener(self._apply_message)
         #: Its number is that of the last write.
@@ -72,25 +86,32 @@ class InvalidationCounters:
 
     def local_marks(self, site: str, tags: Iterable[str]) -> tuple[int, ...]:
         """Return this process's marks; a changed mark means a write, without a read of the store."""
-        marked_tags = {_SITE_WIDE} if ANY_TYPE in tags else {*tags, ANY_TYPE}
+        marked_tags = {SITE_WIDE} if ANY_TYPE in tags else {*tags, ANY_TYPE}
         return tuple(self._local_mark((site, tag)) for tag in sorted(marked_tags))
 
     def local_change_check(self, site: str) -> Callable[[], bool]:
         """Return a function: whether this process has not written to the site since this call."""
-        site_and_tag = (site, _SITE_WIDE)
+        site_and_tag = (site, SITE_WIDE)
         mark = self._local_mark(site_and_tag)
         return lambda: self._local_mark(site_and_tag) == mark
+
+    def uncounted_until(self, site: str, tags: Iterable[str]) -> float:
+        """Return until when the store's counters may lack a write that this process knows of.
+
+        A response with these tags that was requested up to then (seconds since 1970) is not served.
+        """
+        return self._unshared_writes.last_time(site, tags)
 
     async def snapshot(self, site: str, tags: Iterable[str]) -> dict[str, int]:
         """Read the counters that a response with these tags depends on; call before the upstream request."""
         own_tags = () if ANY_TYPE in tags else sorted({*tags, ANY_TYPE})
-        return {tag: await self._add_to_counter(site, tag, 0) for tag in (_SITE_WIDE, *own_tags)}
+        return {tag: await self._add_to_counter(site, tag, 0) for tag in (SITE_WIDE, *own_tags)}
 
     async def is_current(self, site: str, counters: Mapping[str, int]) -> bool:
         """Whether no write has incremented these counters since; one read if the site had no write at all."""
-        if await self._read_site_counter(site) == counters.get(_SITE_WIDE):
+        if await self._read_site_counter(site) == counters.get(SITE_WIDE):
             return True
-        tags = [tag for tag in counters if tag != _SITE_WIDE]
+        tags = [tag for tag in counters if tag != SITE_WIDE]
         return bool(tags) and all([await self._add_to_counter(site, tag, 0) == counters[tag] for tag in tags])
 
     async def confirm(
@@ -102,7 +123,7 @@ class InvalidationCounters:
         """
         new_tags = [tag for tag in tags if tag not in counters] if len(counters) > 1 else []
         new_counters = {tag: await self._add_to_counter(site, tag, 0) for tag in new_tags}
-        if await self._add_to_counter(site, _SITE_WIDE, 0) == counters[_SITE_WIDE]:
+        if await self._add_to_counter(site, SITE_WIDE, 0) == counters[SITE_WIDE]:
             return {**counters, **new_counters}
         return counters if not new_counters and await self.is_current(site, counters) else None
 
@@ -112,11 +133,14 @@ class InvalidationCounters:
         The increment is random, so that a counter evicted by a full store does not reach its old value again.
         Other processes are told when the store has it.
         """
-        all_tags = (*tags, _SITE_WIDE)
+        all_tags = (*tags, SITE_WIDE)
         for tag in all_tags:
             self._record_local_write((site, tag))
             await self._add_to_counter(site, tag, 1 + randbelow(_MAX_INCREMENT))
-        await self._channel.publish(_message(site, all_tags))
+        is_counted = not self._is_store_down()
+        if not is_counted:
+            self._unshared_writes.note(site, all_tags, self._now())
+        await self._channel.publish(_message(site, all_tags, is_counted=is_counted))
 
     async def invalidate_everywhere(self) -> None:
         """Drop all marks, here and elsewhere: some writes were unknown, such as in an outage of the store."""
@@ -124,7 +148,7 @@ class InvalidationCounters:
         await self._channel.publish(_EVERYTHING)
 
     async def _read_site_counter(self, site: str) -> int:
-        read = partial(self._add_to_counter, site, _SITE_WIDE, 0)
+        read = partial(self._add_to_counter, site, SITE_WIDE, 0)
         if self._shared_reads is None:
             return await read()
         return (await self._shared_reads.run(site, read, lambda: None, require_new=True))[0]
@@ -146,21 +170,26 @@ class InvalidationCounters:
 
     def _apply_message(self, message: bytes) -> None:
         """Mark the writes of another process, or drop all marks if some are unknown; ignore other bytes."""
+        requested_until = self._now() + CLOCK_SKEW_SECONDS
         if message in (MESSAGES_LOST, _EVERYTHING):
             self._drop_marks()
+            if self._is_store_down():
+                self._unshared_writes.note_everywhere(requested_until)
             return
         try:
-            site, tags = _decode_message(message)
+            write = _decode_message(message)
         except msgspec.DecodeError:
             return
-        for tag in tags:
-            self._record_local_write((site, tag))
+        for tag in write.tags:
+            self._record_local_write((write.site, tag))
+        if not write.is_counted or self._is_store_down():
+            self._unshared_writes.note(write.site, write.tags, requested_until)
 
     async def _add_to_counter(self, site: str, tag: str, amount: int) -> int:
         return await self._store.increment(f"counter/{site}/{tag}", amount, COUNTER_SECONDS)
 
 
-def _message(site: str, tags: Sequence[str]) -> bytes:
+def _message(site: str, tags: Sequence[str], *, is_counted: bool) -> bytes:
     """Return the message of a write; with more or longer tags than others read: of any type of the site."""
     is_short = len(tags) <= _MAX_TAGS and max(map(len, tags)) <= _MAX_NAME
-    return _encode_message((site, tags if is_short else (ANY_TYPE, _SITE_WIDE)))
+    return _encode_message(_Write(site, list(tags) if is_short else [ANY_TYPE, SITE_WIDE], is_counted))

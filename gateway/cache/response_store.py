@@ -71,11 +71,16 @@ class ResponseStore:
     async def get(self, lookup: CacheLookup) -> StoredResponse | None:
         """Return the stored response of any age, unless a write or a refusal has invalidated it."""
         stored = decode(await self._store.get(_store_key(lookup)))
-        if stored and not lookup.is_accessible(stored.requested_at):
+        if stored and not self._is_servable(lookup, stored):
             return None
         if stored is None or await self.counters.is_current(lookup.site, stored.counters):
             return stored
         return None
+
+    def _is_servable(self, lookup: CacheLookup, stored: StoredResponse) -> bool:
+        """Whether a response was requested after the caller's last refusal and every uncounted write."""
+        uncounted_until = self.counters.uncounted_until(lookup.site, stored.counters)
+        return lookup.is_accessible(stored.requested_at) and stored.requested_at > uncounted_until
 
     async def fetch(self, lookup: CacheLookup, entry: StoredResponse | None) -> FetchResult:
         """Fetch from the upstream, or return what another replica requested later than `entry`."""

@@ -7,6 +7,7 @@ from math import inf
 
 import msgspec
 
+from gateway.cache.unshared_writes import CLOCK_SKEW_SECONDS
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM, encode_resource, information_outcome
 from gateway.exchange import FhirRequest, FhirResponse, Paging, Position
@@ -25,8 +26,6 @@ _UNREACHABLE_CODES = frozenset(
         *("upstream-certificate", "upstream-tls", "proxy-refused", "proxy-unavailable"),
     }
 )
-#: Seconds by which the clocks of replicas may differ.
-_MAX_CLOCK_SKEW_SECONDS = 1.0
 _STALE_WARNING = "This response is stale: it shows the data as of {}."
 
 
@@ -81,7 +80,7 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
         Infinity for a request in the future: by the clock of another replica, or before a clock was set back.
         """
         seconds = now - self.requested_at
-        return max(0.0, seconds) if seconds >= -_MAX_CLOCK_SKEW_SECONDS else inf
+        return max(0.0, seconds) if seconds >= -CLOCK_SKEW_SECONDS else inf
 
     def with_counters(self, counters: Mapping[str, int]) -> "StoredResponse":
         """Return a copy with these counters."""

@@ -38,7 +38,7 @@ class FallbackStore:
         self,
         shared_store: Store,
         spare_factory: Callable[[], Store],
-        probe_interval: float = 5.0,
+        probe_interval: float = 1.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._shared_store = shared_store

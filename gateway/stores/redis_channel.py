@@ -27,6 +27,8 @@ _MAX_SILENCE = 2.0
 #: Seconds before the first and the last of the attempts to connect.
 _MIN_PAUSE, _MAX_PAUSE = 0.1, 2.0
 _MAX_CANCELLATIONS = 20
+#: Messages that wait for Redis.
+_MAX_UNSENT = 1_000
 #: Largest message of another process that is read, in bytes.
 _MAX_MESSAGE_BYTES = 1_000_000
 _ID_BYTES = 16
@@ -36,8 +38,7 @@ _Time = Struct("!d")
 class RedisChannel:
     """Messages of this process to the others; `async with` opens it. `timeout` of a command, in seconds.
 
-    A message that Redis did not take is not lost for the others: they learn, once it does, that something is
-    missing.
+    What Redis did not take is sent once it does; of more than `_MAX_UNSENT` messages only that some are lost.
     """
 
     def __init__(self, url: str, timeout: float = 0.5) -> None:
@@ -50,7 +51,7 @@ class RedisChannel:
         self._id = token_bytes(_ID_BYTES)
         self._listener: Listener = lambda _: None
         self._current_until = -inf
-        self._has_unsent = False
+        self._unsent: set[bytes] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     def set_listener(self, listener: Listener) -> None:
@@ -62,7 +63,9 @@ class RedisChannel:
         try:
             await self._send(message)
         except (RedisError, OSError, TimeoutError):
-            self._has_unsent = True
+            if len(self._unsent) >= _MAX_UNSENT:
+                self._unsent = {MESSAGES_LOST}
+            self._unsent.add(message)
 
     def is_current(self) -> bool:
         """Whether every message that was published more than `MAX_DELAY` seconds ago has been received."""
@@ -91,9 +94,9 @@ class RedisChannel:
         """Send this process's clock to itself; before it, what the others must know that was not sent."""
         while True:
             try:
-                if self._has_unsent:
-                    await self._send(MESSAGES_LOST)
-                    self._has_unsent = False
+                while self._unsent:
+                    await self._send(message := next(iter(self._unsent)))
+                    self._unsent.discard(message)
                 async with asyncio.timeout(self._timeout):
                     await self._redis.publish(_NAME + self._id, _Time.pack(monotonic()))
             except (RedisError, OSError, TimeoutError):

@@ -1,6 +1,7 @@
 """Invalidation counters: writes, dropped values, shared reads."""
 
 import asyncio
+from math import inf
 
 import pytest
 
@@ -185,6 +186,40 @@ async def test_marks_of_others_are_bounded() -> None:
         await counters.increment(f"site {number}", ["Slot"])
         other.listeners[0](line.messages[-1])
     assert len(others._local_mark_by_tag) <= 5
+
+
+async def test_write_that_the_store_lacks_ends_what_was_requested_before() -> None:
+    """Its sender has lost the shared store, so the counters there are those from before the write."""
+    shared, line, other = MemoryStore(), Line(), Line()
+    sender = InvalidationCounters(
+        MemoryStore(), channel=line, is_store_down=lambda: True, now=lambda: 10.0, is_shared=True
+    )
+    receiver = InvalidationCounters(shared, channel=other, now=lambda: 11.0, is_shared=True)
+    snapshots = [await receiver.snapshot(SITE, [type_]) for type_ in ("Patient", "Slot")]
+    await sender.increment(SITE, ["Patient"])
+    other.listeners[0](line.messages[0])
+    assert [await receiver.is_current(SITE, each) for each in snapshots] == [True, True]
+    assert [receiver.uncounted_until(SITE, each) for each in snapshots] == [12.0, -inf]
+    assert sender.uncounted_until(SITE, snapshots[0]) == 10.0
+
+
+@pytest.mark.parametrize("message", [b"", b"*", None])
+async def test_without_the_store_a_mark_says_more_than_its_counters(message: bytes | None) -> None:
+    line, other = Line(), Line()
+    receiver = InvalidationCounters(MemoryStore(), channel=other, is_store_down=lambda: True, now=lambda: 5.0)
+    await InvalidationCounters(MemoryStore(), channel=line).increment(SITE, ["Patient"])
+    other.listeners[0](line.messages[0] if message is None else message)
+    assert receiver.uncounted_until(SITE, ["all", "Patient"]) == 6.0
+
+
+async def test_write_that_the_store_has_is_counted_only() -> None:
+    line, other = Line(), Line()
+    receiver = InvalidationCounters(MemoryStore(), channel=other)
+    sender = InvalidationCounters(MemoryStore(), channel=line)
+    await sender.increment(SITE, ["Patient"])
+    for message in (line.messages[0], b"", b"*"):
+        other.listeners[0](message)
+    assert [each.uncounted_until(SITE, ["all"]) for each in (sender, receiver)] == [-inf, -inf]
 
 
 async def test_recovery_is_told_to_all() -> None:

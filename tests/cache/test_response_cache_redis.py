@@ -51,7 +51,13 @@ class RedisPractice(Practice):
         self.cache = ResponseCache(self.upstream, self.shared_store, self.config, self.clock)
 
     def use_channel(self, channel: RedisChannel) -> None:
-        counters = InvalidationCounters(self.shared_store, is_shared=True, channel=channel)
+        counters = InvalidationCounters(
+            self.shared_store,
+            is_shared=True,
+            channel=channel,
+            is_store_down=lambda: self.shared_store.is_down,
+            now=self._timestamp,
+        )
         self.cache = ResponseCache(self.upstream, self.shared_store, self.config, self.clock, counters)
 
 
@@ -159,3 +165,34 @@ async def test_refusal_that_is_pushed_ends_the_copies_of_other_replicas() -> Non
             await wait_until(lambda: not validity.is_locally_current())
             with pytest.raises(Failure):
                 await replica.get()
+
+
+@pytest.mark.parametrize("is_refused", [False, True], ids=["write", "refusal"])
+async def test_replica_heeds_one_that_has_lost_the_store(*, is_refused: bool) -> None:
+    """The counters in Redis do not change before the sender's probe: the message must count by itself."""
+    failure = Failure(CREDENTIALS_INVALID, upstream_response=json_response({}, CREDENTIALS_INVALID.status))
+    with redis_server() as server, capture_logs():
+        async with replicas_with_channels(server) as (practice, replica):
+            practice.shared_store._probe_interval = 60.0
+            replica.may_respond.clear()
+            late, _ = asyncio.create_task(replica.get()), await asyncio.sleep(0.05)
+            await practice.get("Patient/2")
+            assert "hit" in status(await replica.get("Patient/2"))
+            validity = (await replica.get("Patient/2")).cache_validity
+            assert validity
+            practice.shared_store._switch_to_spare("a test")
+            practice.advance(0.5)
+            replica.advance(0.5)
+            practice.response = failure if is_refused else practice.response
+            await asyncio.gather(
+                practice.get("Slot/1") if is_refused else practice.write(), return_exceptions=True
+            )
+            await wait_until(lambda: not validity.is_locally_current())
+            replica.may_respond.set()
+            await late
+            sent = len(replica.upstream_requests)
+            for path in ("Patient/1", "Patient/2"):
+                assert "fwd" in status(await replica.get(path))
+            assert len(replica.upstream_requests) == sent + 2
+            replica.advance(2)
+            assert ["hit" in status(await replica.get()) for _ in range(3)] == [False, True, True]
