@@ -20,6 +20,7 @@ from gateway.server.shared_log import SharedLogStream
 from gateway.server.siblings import Inboxes, Siblings
 from gateway.server.worker import Worker, WorkerServer
 from gateway.server.worker_group import WorkerGroup
+from gateway.server.worker_store import publish_death
 from gateway.settings import Settings
 from gateway.settings.worker_shares import settings_of_worker, with_own_outbox
 from gateway.telemetry.log_config import BatchedLogStream, LogEvent, configure_logging
@@ -66,6 +67,7 @@ class WorkerParent:
             self._print_ready_line,
             self._release,
             self.settings.server.drain_seconds,
+            on_death=self._publish_death,
         )
         try:
             return group.run()
@@ -99,6 +101,10 @@ class WorkerParent:
             return self.log_stream.event_logger(event, {**fields, "worker": number})
 
         return event_logger
+
+    def _publish_death(self, number: int) -> None:
+        if self.rings:
+            publish_death(self.rings, number - 1)
 
     def _print_ready_line(self) -> None:
         host, port = self.sockets[0][0].getsockname()[:2]

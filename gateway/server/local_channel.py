@@ -22,7 +22,7 @@ RING_BYTES: Final = 8_388_608
 _LENGTH_BYTES: Final = 4
 _END_BYTES: Final = 8
 #: Topic of the messages of `Channel`.
-_MAIN_TOPIC: Final = b"\x00"
+MAIN_TOPIC: Final = b"\x00"
 #: Exit code of a worker that missed messages (EX_SOFTWARE).
 _EXIT_CODE: Final = 70
 
@@ -118,7 +118,7 @@ class LocalChannel:
 
     def set_listener(self, listener: Listener) -> None:
         """Call a listener with each message of another worker."""
-        self.set_topic_listener(_MAIN_TOPIC, listener)
+        self.set_topic_listener(MAIN_TOPIC, listener)
 
     def set_topic_listener(self, topic: bytes, listener: Listener) -> None:
         """Call a listener with each message of another worker about a topic, which is one byte."""
@@ -126,7 +126,7 @@ class LocalChannel:
 
     async def publish(self, message: bytes) -> None:
         """Make a message visible to all other workers at once."""
-        self.publish_now(_MAIN_TOPIC, message)
+        self.publish_now(MAIN_TOPIC, message)
 
     def publish_now(self, topic: bytes, message: bytes) -> None:
         """Make a message visible to all other workers at once, without a wait."""

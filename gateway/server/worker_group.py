@@ -53,7 +53,8 @@ class WorkerGroup:
     """`count` processes that run `serve_worker`; `on_ready` is called once all of them accept connections.
 
     `release` frees what only workers need when all of them end, such as the listening sockets: while the
-    parent holds them, clients could still connect.
+    parent holds them, clients could still connect. `on_death` is called with the number of a worker that
+    ended with an error, before it is replaced.
     """
 
     count: int
@@ -63,6 +64,7 @@ class WorkerGroup:
     drain_seconds: float
     #: Seconds that workers have beyond the time for their requests.
     extra_seconds: float = 5.0
+    on_death: Callable[[int], None] = lambda _: None
     _children: dict[int, _Child] = field(default_factory=dict)
     _early_deaths: dict[int, int] = field(default_factory=dict)
     _starts: dict[int, float] = field(default_factory=dict)
@@ -194,6 +196,8 @@ class WorkerGroup:
             self._problem = problem or f"worker {child.number} ended while it started, exit code {code}"
             return
         _log.error("worker-ended", number=child.number, exit_code=code)
+        if code:
+            self.on_death(child.number)
         now, is_early = time.monotonic(), time.monotonic() - child.started_at < _STABLE_SECONDS
         deaths = self._early_deaths.get(child.number, 0) if is_early else 0
         self._early_deaths[child.number] = deaths + 1

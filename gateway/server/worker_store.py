@@ -4,11 +4,16 @@ from typing import Final
 
 import msgspec
 
-from gateway.server.local_channel import LocalChannel
+from gateway.server.local_channel import MAIN_TOPIC, LocalChannel, SharedRings
 from gateway.stores.base import Store, StoreStats
+from gateway.stores.channel import MESSAGES_LOST
 
 #: Beginning of the names of stored responses, which stay in the worker that fetched them.
 _OWN_PREFIX: Final = "response/"
+#: Beginning of the names of the counters by which stored responses end, and what a death adds to them:
+#: more than hundreds of writes do, and millions of deaths fit into 64 bits.
+_COUNTER_PREFIX: Final = "counter/"
+_ADDED_BY_DEATH: Final = 2**40
 #: Topic of this store's messages.
 _TOPIC: Final = b"\x01"
 #: Maximum size of a value that is published, in bytes; no state of the gateway is as large.
@@ -29,7 +34,11 @@ class _Value(msgspec.Struct, tag=True, array_like=True, frozen=True):
     seconds: float
 
 
-_decode = msgspec.msgpack.Decoder(_Increment | _Value).decode
+class _Death(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """A worker died: what it has written in its last moments is unknown."""
+
+
+_decode = msgspec.msgpack.Decoder(_Increment | _Value | _Death).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -37,7 +46,8 @@ class WorkerStore:
     """A store in memory that publishes its counters and values, but no responses, and takes those of others.
 
     Before it reads or counts, it receives what is new: a response stored before a write of another worker
-    is never current after it. Locks hold among the requests of one worker. `store` never waits.
+    is never current after it. The death of a worker changes all counters of invalidations: it may have sent a
+    write whose end it could not tell. Locks hold among the requests of one worker. `store` never waits.
     """
 
     def __init__(self, store: Store, channel: LocalChannel) -> None:
@@ -46,6 +56,8 @@ class WorkerStore:
         #: What others published and this store does not have yet, by name: at most until its next use.
         self._increments: dict[str, _Increment] = {}
         self._values: dict[str, _Value] = {}
+        #: What each death has added to all counters of invalidations.
+        self._added_by_deaths = 0
         channel.set_topic_listener(_TOPIC, self._note_message)
 
     async def get(self, name: str) -> bytes | None:
@@ -72,7 +84,8 @@ class WorkerStore:
         if amount:
             self._publish(_Increment(name, amount, seconds))
         await self.receive()
-        return await self._store.increment(name, amount, seconds)
+        value = await self._store.increment(name, amount, seconds)
+        return value + self._added_by_deaths if name.startswith(_COUNTER_PREFIX) else value
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         """Acquire a lock among the requests of this worker."""
@@ -108,9 +121,18 @@ class WorkerStore:
 
     def _note_message(self, message: bytes) -> None:
         change = _decode(message)
+        if isinstance(change, _Death):
+            self._added_by_deaths += _ADDED_BY_DEATH
+            return
         if isinstance(change, _Value):
             self._values[change.name] = change
             return
         earlier = self._increments.get(change.name)
         amount = change.amount + (earlier.amount if earlier else 0)
         self._increments[change.name] = _Increment(change.name, amount, change.seconds)
+
+
+def publish_death(rings: SharedRings, number: int) -> None:
+    """Let all other workers end what is stored: one died. For its parent, which writes to its ring now."""
+    for message in (_TOPIC + _encode(_Death()), MAIN_TOPIC + MESSAGES_LOST):
+        rings.append(number, message)

@@ -26,7 +26,12 @@ class Calls(list[str]):
 
 def group_of(serve: ServeWorker, calls: Calls, count: int = 2) -> WorkerGroup:
     return WorkerGroup(
-        count, serve, lambda: calls.append("ready"), lambda: calls.append("release"), drain_seconds=0
+        count,
+        serve,
+        lambda: calls.append("ready"),
+        lambda: calls.append("release"),
+        drain_seconds=0,
+        on_death=lambda number: calls.append(f"death of {number}"),
     )
 
 
@@ -89,8 +94,10 @@ def test_worker_that_dies_again_and_again_is_replaced_more_slowly() -> None:
             os._exit(9)
         wait_for_signal(number, status, lifeline)
 
+    calls = Calls()
     send_later(2.0)
     with capture_logs() as lines:
-        assert group_of(serve, Calls()).run() == 0
+        assert group_of(serve, calls).run() == 0
+    assert calls.count("death of 1") == len(lines)
     assert {(line["event"], line["number"], line["exit_code"]) for line in lines} == {("worker-ended", 1, 9)}
     assert 3 <= len(lines) <= 5

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.cache.invalidation import InvalidationCounters
 from gateway.server.local_channel import LocalChannel, SharedRings
-from gateway.server.worker_store import WorkerStore
+from gateway.server.worker_store import WorkerStore, publish_death
 from gateway.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -79,3 +79,22 @@ async def test_write_through_one_worker_ends_what_the_other_has_stored(
     assert not is_unchanged()
     assert not await second.is_current("site", snapshot)
     assert second.local_marks("site", ["Patient"]) != marks
+
+
+async def test_death_of_a_worker_ends_all_that_is_stored() -> None:
+    """It may have died between a write and the message about it; also for a fetch that is under way."""
+    rings = SharedRings(3, 65_536)
+    channel = LocalChannel(rings, 1)
+    store = WorkerStore(MemoryStore(), channel)
+    counters = InvalidationCounters(store, channel=channel)
+    await store.increment("retries", 2, 60)
+    before, is_unchanged = await counters.snapshot("site", ["Patient"]), counters.local_change_check("site")
+    assert await counters.is_current("site", before)
+    publish_death(rings, 0)
+    assert not channel.is_current()
+    assert not is_unchanged()
+    assert not await counters.is_current("site", before)
+    assert await counters.confirm("site", before, ["Patient"]) is None
+    after = await counters.snapshot("site", ["Patient"])
+    assert await counters.is_current("site", after)
+    assert await store.increment("retries", 0, 60) == 2
