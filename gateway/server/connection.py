@@ -107,13 +107,15 @@ class LimitedConnection(WriteTimeout):
         self._current_part: _RequestPart = "head"
         self._header_bytes = 0
         self._is_rejected = False
+        self._is_surplus = False
         self._unparsed_bytes = b""
         self._running_cycle: RequestResponseCycle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the time for the headers; abort the connection beyond twice the limit."""
+        """Start the time for the headers; note a connection too many, and abort it beyond twice the limit."""
         super().connection_made(transport)
+        self._is_surplus = len(self.connections) > self.limits.max_connections
         if len(self.connections) > 2 * self.limits.max_connections:
             transport.abort()
         self._start_read_timer("head")
@@ -172,7 +174,13 @@ class LimitedConnection(WriteTimeout):
         kind = self._rejection_kind()
         if kind is not None:
             self.app = _rejection_app(kind)
+        elif self._respond_at_once():
+            return
         super().on_headers_complete()
+
+    def _respond_at_once(self) -> bool:
+        """Write the response if it is ready; return whether it was."""
+        return False
 
     def on_message_complete(self) -> None:
         """Expect the next request."""
@@ -202,8 +210,10 @@ class LimitedConnection(WriteTimeout):
             return catalog.HEADERS_TOO_MANY
         if not self._has_valid_host():
             return catalog.BAD_REQUEST
-        is_surplus = len(self.connections) > limits.max_connections and self.url not in _UNLIMITED_PATHS
-        return catalog.GATEWAY_OVERLOADED if is_surplus else None
+        # It stays one too many until others have closed; those that came before it are not refused for it.
+        self._is_surplus = self._is_surplus and len(self.connections) > limits.max_connections
+        is_refused = self._is_surplus and self.url not in _UNLIMITED_PATHS
+        return catalog.GATEWAY_OVERLOADED if is_refused else None
 
     def _has_valid_host(self) -> bool:
         """Whether there is one `Host`; HTTP/1.0 needs none (RFC 9112 section 3.2)."""

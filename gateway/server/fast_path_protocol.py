@@ -37,7 +37,7 @@ class FastPathProtocol(LimitedConnection):
         #: Whether all that was received is answered, the client reads, and the connection stays open.
         self._is_idle = False
         self._is_message_complete = False
-        self._is_surplus = False
+        self._is_ending = False
         self._segment = b""
         self._last_hit_at = -inf
         self._peer = ""
@@ -48,9 +48,8 @@ class FastPathProtocol(LimitedConnection):
         self._records = self.hits.records
 
     def connection_made(self, transport: Any) -> None:
-        """Note whose connection it is, and whether it is one too many."""
+        """Note whose connection it is."""
         super().connection_made(transport)
-        self._is_surplus = len(self.connections) > self.limits.max_connections
         self._peer = self.client[0] if self.client and self.hits.vary_by_peer else ""
 
     def data_received(self, data: bytes) -> None:
@@ -121,11 +120,9 @@ class FastPathProtocol(LimitedConnection):
         self._is_idle = self._is_message_complete = False
         super().on_message_begin()
 
-    def on_headers_complete(self) -> None:
-        """Write the hit, or pass the request on to the application."""
+    def _respond_at_once(self) -> bool:
         self._is_hit = self._may_respond_now and self._write_hit()
-        if not self._is_hit:
-            super().on_headers_complete()
+        return self._is_hit
 
     def on_message_complete(self) -> None:
         """Complete the hit, or pass the request on to the application."""
@@ -155,13 +152,13 @@ class FastPathProtocol(LimitedConnection):
 
     def shutdown(self) -> None:
         """Answer no more hits: the server shuts down."""
-        self._is_surplus = True
+        self._is_ending = True
         self._is_idle = False
         super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Answer no more hits."""
-        self._is_surplus = True
+        self._is_ending = True
         super().connection_lost(exc)
         self._is_idle = False
 
@@ -178,7 +175,8 @@ class FastPathProtocol(LimitedConnection):
         self._is_idle = (
             self._is_message_complete
             and (self.cycle is None or self.cycle.response_complete)
-            and not (self._unparsed_bytes or self.pipeline or self._is_rejected or self._is_surplus)
+            and not (self._unparsed_bytes or self.pipeline or self._is_rejected)
+            and not (self._is_surplus or self._is_ending)
             and not (self.flow.write_paused or self.transport.is_closing())
         )
 

@@ -79,8 +79,8 @@ class Server(Section):
     )
     max_connections: Count = Field(
         1_000,
-        description="Maximum number of client connections. Requests on further ones get 503; beyond twice"
-        " this number, connections are closed at once.",
+        description="Maximum number of client connections. Requests on those that come later get 503, until"
+        " others have closed; beyond twice this number, connections are closed at once.",
     )
     max_credential_failures: Count = Field(
         30,

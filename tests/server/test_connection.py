@@ -157,6 +157,19 @@ def test_surplus_connection_gets_503_except_for_health() -> None:
             assert read_until(client, b"ok") == 200
 
 
+def test_connection_counts_as_surplus_until_others_have_closed() -> None:
+    with limited_server(max_connections=1) as server, connect(server) as early, connect(server) as late:
+        until(lambda: len(server.server_state.connections) == 2)
+        late.sendall(GET.replace(b"small", b"livez") + b"\r\n")
+        assert read_until(late, b"ok") == 200
+        early.sendall(GET + b"\r\n")
+        assert read_until(early, b"ok") == 200
+        early.close()
+        until(lambda: len(server.server_state.connections) == 1)
+        late.sendall(GET + b"\r\n")
+        assert read_until(late, b"ok") == 200
+
+
 def test_connection_beyond_twice_the_limit_is_aborted() -> None:
     with limited_server(max_connections=1) as server, ExitStack() as connections:
         for _ in range(2):

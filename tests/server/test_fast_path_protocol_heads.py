@@ -262,15 +262,23 @@ def test_idle_time_begins_with_the_last_hit(pair: Pair) -> None:
         assert 0.9 < monotonic() - started_at < 2
 
 
-def test_requests_on_a_surplus_connection_are_parsed(pair: Pair) -> None:
+def test_surplus_connection_is_refused_a_hit_and_no_earlier_one(pair: Pair) -> None:
     for gateway in gateway_with(pair, max_connections=1):
         client = Client(gateway)
-        before = client.count()
         with client.socket, gateway.connect() as surplus:
-            for _ in range(3):
-                surplus.sendall(HEAD)
-                read_response_head(surplus)
-        assert client.count() == before
+            for head in (HEAD, HEAD.replace(b"Patient/1", b"Patient/2")):
+                assert client.ask(head).startswith(b"HTTP/1.1 200 ")
+            surplus.sendall(HEAD)
+            assert b" 503 " in read_response_head(surplus)[:20]
+            assert client.ask(HEAD.replace(b"Patient/1", b"Patient/3")).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [b"X-Request-Id: a\r\n" * 150, b"User-Agent: a\r\n" * 150, b"User-Agent: " + b"a," * 300 + b"\r\n"],
+)
+def test_hit_is_no_way_around_the_limits_of_fields(client: Client, fields: bytes) -> None:
+    assert client.ask(HEAD[:-2] + fields + b"\r\n").startswith(b"HTTP/1.1 431 ")
 
 
 def test_server_that_drains_closes_the_connection(pair: Pair) -> None:
