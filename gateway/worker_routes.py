@@ -19,7 +19,7 @@ from gateway.admin.worker_sums import COMBINATIONS, CombineResponses, summed_sta
 from gateway.server.siblings import SiblingAnswer, SiblingRequest
 from gateway.server.worker import Worker
 from gateway.stores.base import Store
-from gateway.telemetry.metric_sums import counters_of, summed_page
+from gateway.telemetry.metric_sums import counters_of, summed_page, with_missing_workers
 
 #: Path of the metrics.
 METRICS_PATH: Final = "/metrics"
@@ -89,11 +89,11 @@ class WorkerRoutes:
         own: Response = await endpoint(request)
         own_page = await run_in_threadpool(self._own_page, bytes(own.body))
         answers = await self.worker.siblings.ask(SiblingRequest("GET", METRICS_PATH))
-        pages = [own_page]
-        for number, answer in answers.items():
-            pages.append(answer.body if answer else self.worker.pages.read(number))
-        summed = partial(summed_page, pages, has_shared_store=self.has_shared_store)
-        return _with_body(own, await run_in_threadpool(summed))
+        earlier = self.worker.pages.read
+        pages = [answer.body if answer else earlier(number) for number, answer in answers.items()]
+        summed = partial(summed_page, [own_page, *pages], has_shared_store=self.has_shared_store)
+        missing = sum(answer is None for answer in answers.values())
+        return _with_body(own, with_missing_workers(await run_in_threadpool(summed), missing))
 
     def _own_page(self, page: bytes) -> bytes:
         """Return this worker's page with the counters of its predecessors, which outlive it, too."""

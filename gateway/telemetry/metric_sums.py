@@ -34,6 +34,12 @@ SHARED_STORE_RULES: Final[Mapping[str, Combine]] = dict.fromkeys(
     ),
     max,
 )
+#: How many workers a page does not have the present figures of.
+_MISSING_WORKERS: Final = (
+    b"# HELP halo_gateway_workers_missing Workers that did not answer in time: of them, a page has the"
+    b" counters that they last showed, if any, and no gauges\n# TYPE halo_gateway_workers_missing gauge\n"
+    b"halo_gateway_workers_missing %d\n"
+)
 
 
 class _Family:
@@ -51,6 +57,11 @@ def summed_page(pages: Sequence[bytes], *, has_shared_store: bool = False) -> by
     for page in pages:
         _add_page(families, page, has_shared_store)
     return _render(families.values())
+
+
+def with_missing_workers(page: bytes, count: int) -> bytes:
+    """Return a page that says how many workers it does not have the present figures of."""
+    return page + _MISSING_WORKERS % count
 
 
 def counters_of(page: bytes) -> bytes:

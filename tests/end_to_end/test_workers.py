@@ -108,6 +108,7 @@ def test_counters_of_a_worker_that_stalls_are_those_last_shown(gateway: WorkersG
         finally:
             os.kill(pid, signal.SIGCONT)
     assert f"{sample} {before}\n" in page
+    assert "\nhalo_gateway_workers_missing 1\n" in page
 
 
 def test_connections_are_spread_over_workers(gateway: WorkersGateway) -> None:

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.telemetry.metric_sums import counters_of, summed_page
+from gateway.telemetry.metric_sums import counters_of, summed_page, with_missing_workers
 
 
 def page_of(amount: float) -> bytes:
@@ -67,3 +67,8 @@ def test_gauges_of_an_ended_worker_do_not_count() -> None:
     assert kept["duration_seconds_count"] == 1
     assert "cache_bytes" not in kept
     assert counters_of(b"") == b""
+
+
+def test_page_says_how_many_workers_it_lacks() -> None:
+    page = with_missing_workers(summed_page([page_of(3)]), 2)
+    assert samples(page) == {**samples(page_of(3)), "halo_gateway_workers_missing": 2}
