@@ -31,7 +31,7 @@ def test_prices_have_the_digits_of_the_configuration(ledger: dict[str, Any], pri
     [
         ({"hard": True}, True),
         ({}, False),
-        ({"hard_for_clinical": True, "purpose": "clinical"}, False),
+        ({"purpose": "clinical"}, False),
         ({"hard": True, "hard_for_clinical": True, "purpose": "clinical"}, True),
     ],
 )

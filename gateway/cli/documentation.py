@@ -105,7 +105,7 @@ check-config` reports all problems at once, or prints the effective settings; wa
 `sites.default` applies to all sites; `sites.<guid>` overrides it.
 
 An empty variable counts as not set. Lists and tables in variables are JSON. Shells cannot export names
-with hyphens: write `_` for each `-` of a GUID or of a repair's id
+with hyphens: write `_` for each `-` of a GUID, of a repair's id, or of an app's or upstream's name
 (`HALO_GATEWAY_REPAIRS__LINK_BASE_URL=false`), or set all sites as JSON:
 `HALO_GATEWAY_SITES='{"<guid>": {"time_zone": "Australia/Perth"}}'`. The gateway does not start if two
 variables set the same setting, or if a name is not a setting. Spell names in files and in JSON as in the
