@@ -5,23 +5,17 @@ rejects in plain text. This one rejects with an OperationOutcome before a reques
 """
 
 import asyncio
-from http import HTTPStatus
 from typing import Any, ClassVar, Literal
 
 import structlog
-from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.errors import catalog
-from gateway.errors.failure import Failure, FailureKind
+from gateway.errors.failure import FailureKind
 from gateway.server.joined_writes import JoinedWrites
+from gateway.server.rejection import encode_rejection, rejection_app
 from gateway.server.upgrade_offer import HttpProtocol
 from gateway.settings import Server
-from gateway.web.endpoint import response_headers, send_response
-from gateway.web.errors import error_response
-from gateway.web.request_id import request_id
-from gateway.web.request_reader import request_id_of
 
 _log = structlog.get_logger()
 #: Paths served beyond the connection limit, so that a busy gateway is not restarted as a dead one.
@@ -173,7 +167,7 @@ class LimitedConnection(WriteTimeout):
         self._current_part = "body"
         kind = self._rejection_kind()
         if kind is not None:
-            self.app = _rejection_app(kind)
+            self.app = rejection_app(kind)
         elif self._respond_at_once():
             return
         super().on_headers_complete()
@@ -242,7 +236,7 @@ class LimitedConnection(WriteTimeout):
         if self._is_responding:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.write(_encode_rejection(kind))
+        self.transport.write(encode_rejection(kind))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._read_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
@@ -279,25 +273,3 @@ class LimitedConnection(WriteTimeout):
 def limited_connection_class(server: Server) -> type[LimitedConnection]:
     """Return the protocol class of a server with these limits."""
     return type("ServerConnection", (LimitedConnection,), {"limits": server})
-
-
-def _rejection_app(kind: FailureKind) -> ASGIApp:
-    async def reject_request(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        _log.info("request-rejected", code=kind.code, status=kind.status)
-        await send_response(
-            error_response(Failure(kind)).with_header("connection", "close"),
-            request,
-            send,
-            request_id_of(request),
-        )
-
-    return reject_request
-
-
-def _encode_rejection(kind: FailureKind) -> bytes:
-    """Encode the response to bytes that never became a request."""
-    response = error_response(Failure(kind)).with_header("connection", "close")
-    lines = [b"%s: %s\r\n" % header for header in response_headers(response, request_id(""))]
-    start = f"HTTP/1.1 {kind.status} {HTTPStatus(kind.status).phrase}\r\n".encode()
-    return b"".join([start, *lines, b"\r\n", response.body])
