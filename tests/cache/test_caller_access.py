@@ -98,6 +98,15 @@ async def test_refused_member_gets_nothing_of_its_group() -> None:
     assert "hit" in status(await practice.get())
 
 
+async def test_member_that_is_served_again_is_a_member_at_once() -> None:
+    practice = Practice(LONG, shared_callers=GROUP)
+    await practice.get(**OTHER)
+    practice.advance(1)
+    await refuse(practice, CREDENTIALS_INVALID, **OTHER)
+    practice.advance(1)
+    assert ["hit" in status(await practice.get(**OTHER)) for _ in range(2)] == [False, True]
+
+
 async def test_search_without_a_query_makes_no_member() -> None:
     practice = Practice(LONG, shared_callers=GROUP)
     await practice.get()
