@@ -42,7 +42,7 @@ def split_bundle(body: bytes) -> BundleChunks:
     start = _ENTRY_ARRAY.search(body)
     head = _fields_before_entries(body, start.end()) if start else None
     if start is None or head is None:
-        return utf8_object_fields(body)
+        return (yield from _split_fields(utf8_object_fields(body)))
     if len(body) <= CHUNK_BYTES:
         entries = _last_entries(body, start.end() - 1) if "signature" not in head else None
         if not entries:
@@ -55,6 +55,17 @@ def split_bundle(body: bytes) -> BundleChunks:
     if not head.keys().isdisjoint(tail):
         raise UnreadableError("DuplicateKey")
     return head | tail
+
+
+def _split_fields(fields: dict[str, Raw]) -> BundleChunks:
+    """Yield the entries of a large Bundle whose `entry` could not be found before all fields were decoded."""
+    array = bytes(fields.get("entry", b""))
+    is_bundle = string_value(fields.get("resourceType")) == "Bundle" and array.startswith(b"[")
+    if not is_bundle or len(array) <= CHUNK_BYTES or "signature" in fields:
+        return fields
+    rest = yield from _entry_chunks(array, 1)
+    yield array_objects(Raw(b"[" + array[rest:]))
+    return fields | {"entry": Raw(b"[]")}
 
 
 def _fields_before_entries(body: bytes, end: int) -> dict[str, Raw] | None:

@@ -157,7 +157,6 @@ class _ResponseRepair:
             self._applied_ids.clear()
             return response.replace(body=body).with_header(*UNCHANGED_HEADER)
         rest = array_objects(fields.get("entry"))
-        self._require_count(len(entries) + len(rest))
         entries += (yield from self._repair_entries(rest)) if rest else ()
         new = yield from self._repair_bundle(fields, entries)
         return response.replace(bundle=new, body=b"" if self._applied_ids else body)

@@ -55,7 +55,7 @@ def test_large_bundle_is_split_into_ordered_chunks(layout: dict[str, Any]) -> No
     "body",
     [
         {"resourceType": "List", "entry": [{"item": {"display": "x" * 1000}}] * 100},
-        {"entry": [entry(1)] * 200, "resourceType": "Bundle"},
+        {"entry": [entry(1)] * 200, "resourceType": "Bundle", "signature": {}},
         {"resourceType": "Bundle", "x": {"entry": [1]}, "text": "x" * CHUNK_BYTES, "entry": [entry(1)]},
         {"resourceType": "Bundle", "entry": []},
         {"resourceType": "Bundle", "text": "x" * CHUNK_BYTES},
@@ -137,6 +137,14 @@ def test_any_sizes_and_contents_are_complete(sizes: list[int], filling: str) -> 
     chunks, fields = read(json.dumps({"resourceType": "Bundle", "entry": entries}).encode())
     assert entries_of(chunks or [array_objects(fields["entry"])]) == entries
     assert string_value(fields["resourceType"]) == "Bundle"
+
+
+def test_entries_before_the_resource_type_are_cut() -> None:
+    bundle = {"total": 1, "entry": [entry(number) for number in range(400)], "resourceType": "Bundle"}
+    chunks, fields = read(json.dumps(bundle).encode())
+    assert len(chunks) > 2
+    assert entries_of(chunks) == bundle["entry"]
+    assert decoded(fields) == bundle | {"entry": []}
 
 
 @pytest.mark.parametrize(
