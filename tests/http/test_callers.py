@@ -76,7 +76,7 @@ def test_number_of_kept_identities_is_limited() -> None:
     assert callers._kept_identity.cache_info().currsize == 1_000
 
 
-def test_identity_asked_for_last_is_not_that_of_the_next_caller() -> None:
+def test_last_identity_is_not_that_of_the_next_caller() -> None:
     first, second = (KEY,), (("ocp-apim-subscription-key", "other-key"),)
     alone = [fingerprint(headers) for headers in (first, second)]
     assert [fingerprint(headers) for headers in (first, first, second, first)] == [

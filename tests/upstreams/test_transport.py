@@ -292,7 +292,7 @@ async def test_other_names_of_gzip_are_undone(coding: bytes) -> None:
         (b"gzip, gzip", gzip.compress(GZIP, mtime=0)),
         (b"x-gzip", b"no gzip"),
         (b"x-gzip", GZIP[:-4]),
-        (b"x-gzip", GZIP * 2),
+        (b"x-gzip", GZIP + b"{}"),
         (b"br", b"\x0b\x02\x80{}\x03"),
         (b"zstd", b"{}"),
         (b"compress", b"{}"),
