@@ -14,7 +14,31 @@ from gateway.exchange import Headers
 RawFields = list[tuple[bytes, bytes]]
 
 
-class LazyRequest(httpx.Request):
+class _WholeBody:
+    """Message whose whole body is in memory."""
+
+    body: bytes
+
+    @cached_property
+    def stream(self) -> httpx.ByteStream:
+        """Body as a stream."""
+        return httpx.ByteStream(self.body)
+
+    @property
+    def content(self) -> bytes:
+        """Body."""
+        return self.body
+
+    def read(self) -> bytes:
+        """Return the body."""
+        return self.body
+
+    async def aread(self) -> bytes:
+        """Return the body."""
+        return self.body
+
+
+class LazyRequest(_WholeBody, httpx.Request):  # type: ignore[misc] # `stream` is an attribute of httpx's
     """Request with the text of its URL, its fields in order, and its body; all of them are sent unchanged."""
 
     def __init__(
@@ -36,26 +60,8 @@ class LazyRequest(httpx.Request):
         """Header fields. Raises UnicodeEncodeError if one is not ASCII."""
         return httpx.Headers([(name.encode("ascii"), value.encode("ascii")) for name, value in self.fields])
 
-    @cached_property
-    def stream(self) -> httpx.ByteStream:  # type: ignore[override] # an attribute in the base class
-        """Body as a stream."""
-        return httpx.ByteStream(self.body)
 
-    @property
-    def content(self) -> bytes:
-        """Body."""
-        return self.body
-
-    def read(self) -> bytes:
-        """Return the body."""
-        return self.body
-
-    async def aread(self) -> bytes:
-        """Return the body."""
-        return self.body
-
-
-class LazyResponse(httpx.Response):
+class LazyResponse(_WholeBody, httpx.Response):  # type: ignore[misc] # as above
     """Response with its whole body, whose content coding is undone."""
 
     is_closed = True
@@ -76,24 +82,6 @@ class LazyResponse(httpx.Response):
     def extensions(self) -> dict[str, Any]:  # type: ignore[override] # an attribute in the base class
         """No extensions."""
         return {}
-
-    @cached_property
-    def stream(self) -> httpx.ByteStream:  # type: ignore[override] # an attribute in the base class
-        """Body as a stream."""
-        return httpx.ByteStream(self.body)
-
-    @property
-    def content(self) -> bytes:
-        """Body."""
-        return self.body
-
-    def read(self) -> bytes:
-        """Return the body."""
-        return self.body
-
-    async def aread(self) -> bytes:
-        """Return the body."""
-        return self.body
 
     async def aclose(self) -> None:
         """Do nothing: the response is complete."""
