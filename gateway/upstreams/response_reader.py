@@ -13,6 +13,7 @@ MAX_HEAD_BYTES = 64 * 1024
 #: Smaller pieces are added up: a list of them would need many times the memory of the body.
 _SMALL_PIECE_BYTES = 1024
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_BODY_FIELDS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Received(NamedTuple):
@@ -49,22 +50,23 @@ class ResponseReader:
         self.size = 0
         self.problem = self._version = ""
         self.is_complete = self.has_begun = self.may_reuse = False
-        self.has_head = self._has_length = False
-        self._field_count = self._field_bytes = self._received_head_bytes = 0
+        self.has_head = self._has_length = self._contradicts_itself = False
+        self._field_count = self._field_bytes = self._bodiless_bytes = 0
 
     def feed(self, data: bytes) -> None:
         """Read received bytes."""
         self.has_begun = True
         if self._parser is None:
             return
+        size_before = self.size
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             self._fail("not-http")
-        if not self.has_head:
-            self._received_head_bytes += len(data)
-            if self._received_head_bytes > MAX_HEAD_BYTES:
-                self._fail("not-http")
+        self._bodiless_bytes = 0 if self.size > size_before else self._bodiless_bytes + len(data)
+        if self._bodiless_bytes > MAX_HEAD_BYTES:
+            # A head or a trailer: until a field ends, the parser adds up its pieces, without calling back.
+            self._fail("not-http")
 
     def feed_end(self) -> None:
         """Read the end of the connection: the end of a response without a length."""
@@ -102,7 +104,7 @@ class ResponseReader:
         if b"\0" in value:  # must not be read as it is (RFC 9110 section 5.5)
             self._fail("not-http")
         if not self.has_head and not self.problem:
-            self.fields.append((name, value.rstrip(b" \t")))
+            self.fields.append((name.rstrip(b" \t"), value.rstrip(b" \t")))  # RFC 9112 section 5.1
 
     def _count(self, size: int) -> None:
         """Count a field or the begin of a response: both are bounded together."""
@@ -124,8 +126,14 @@ class ResponseReader:
         if self._version not in {"1.0", "1.1"}:
             self._fail("not-http")
         self.status, self.has_head = status, True
-        self._has_length = status in _BODILESS or self._body_has_length()
+        is_bodiless = status in _BODILESS
+        self._has_length = is_bodiless or self._body_has_length()
+        self._contradicts_itself = is_bodiless and self._announces_body()
         self.is_complete = self._ends_with_head and not self.problem
+
+    def _announces_body(self) -> bool:
+        """Whether a body may follow a response that has none: its bytes would be the next response."""
+        return any(name.lower() in _BODY_FIELDS and value != b"0" for name, value in self.fields)
 
     def _body_has_length(self) -> bool:
         for name, value in self.fields:
@@ -159,4 +167,5 @@ class ResponseReader:
         """Note the end of the response."""
         if self._parser and self.has_head and not self.is_complete and not self.problem:
             self.is_complete = True
-            self.may_reuse = self._version == "1.1" and self._parser.should_keep_alive()
+            keeps_alive = self._version == "1.1" and self._parser.should_keep_alive()
+            self.may_reuse = keeps_alive and not self._contradicts_itself

@@ -45,9 +45,51 @@ def test_response_with_a_length_ends_and_may_be_followed(response: bytes) -> Non
 
 
 @pytest.mark.parametrize("status", [204, 304])
-@pytest.mark.parametrize("field", [b"", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n"])
-def test_status_without_body_ends_with_its_head(status: int, field: bytes) -> None:
-    assert result(read(b"HTTP/1.1 %d X\r\n%b\r\n" % (status, field))) == (True, True, "", status, b"")
+@pytest.mark.parametrize(
+    ("field", "may_reuse"),
+    [
+        (b"", True),
+        (b"Content-Length: 0\r\n", True),
+        (b"Content-Length: 5\r\n", False),
+        (b"Transfer-Encoding: chunked\r\n", False),
+    ],
+)
+def test_status_without_body_ends_with_its_head(status: int, field: bytes, may_reuse: bool) -> None:
+    """If it announces a body all the same, what follows on the connection could be that body."""
+    assert result(read(b"HTTP/1.1 %d X\r\n%b\r\n" % (status, field))) == (True, may_reuse, "", status, b"")
+
+
+@pytest.mark.parametrize(
+    "field", [b"Content-Length : 9", b"Content-Length  : 9", b"Transfer-Encoding : chunked"]
+)
+def test_space_before_the_colon_hides_no_length(field: bytes) -> None:
+    """RFC 9112 section 5.1: a field with such a space counts, so half a body is not a whole one."""
+    reader = read(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n2\r\nok" % field)
+    reader.feed_end()
+    assert (reader.is_complete, reader.fields[0][0]) == (False, field.partition(b":")[0].rstrip())
+
+
+@pytest.mark.parametrize(
+    "start", [b"0\r\nX-T: ", b"0\r\nX", b"2\r\nok\r\n1;a=", b"2\r\nok\r\n0\r\nA: b\r\nX"]
+)
+def test_trailer_or_extension_without_end_is_refused(start: bytes) -> None:
+    """The parser adds up the pieces of a field until it ends."""
+    reader = read(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", start)
+    pieces = 0
+    while not reader.problem and pieces < 1_000:
+        reader.feed(b"a" * 1_000)
+        pieces += 1
+    assert (reader.problem, pieces <= MAX_HEAD_BYTES // 1_000 + 1) == ("not-http", True)
+
+
+def test_body_in_many_chunks_is_no_endless_trailer() -> None:
+    """Each chunk's head comes alone, as some servers send it; together they exceed the maximum of a head."""
+    reader = read(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", max_body=1_000_000)
+    for _ in range(MAX_HEAD_BYTES // 4):
+        reader.feed(b"1;abc\r\n")
+        reader.feed(b"a\r\n")
+    reader.feed(b"0\r\n\r\n")
+    assert (reader.problem, reader.is_complete, reader.size) == ("", True, MAX_HEAD_BYTES // 4)
 
 
 @pytest.mark.parametrize(
