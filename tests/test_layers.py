@@ -122,7 +122,7 @@ IMPURE = {
     "upstreams/content_codings.py": "asyncio httpx",
     "upstreams/direct_transport.py": "asyncio httpx",
     "upstreams/lazy_messages.py": "httpx",
-    "upstreams/name_resolver.py": "asyncio socket",  # it looks names up
+    "upstreams/name_resolver.py": "asyncio socket threading",  # it looks names up
     "upstreams/transport.py": "aiohttp asyncio httpx",
     "validation/write_validation.py": "asyncio structlog",
     "web/body_budget.py": "starlette",

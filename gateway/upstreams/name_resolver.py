@@ -7,10 +7,11 @@ for one upstream would take every other upstream down.
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from ipaddress import ip_address
 from math import inf
+from threading import Thread
 from typing import Any
 
 from gateway.stores.bounded_dict import BoundedDict
@@ -30,7 +31,7 @@ class NameResolver:
 
     def __init__(self, look_up: Callable[..., Addresses] = socket.getaddrinfo) -> None:
         self._look_up = look_up
-        self._threads = ThreadPoolExecutor(MAX_THREADS, "name-resolver")
+        self._threads = asyncio.Semaphore(MAX_THREADS)
         #: By host and port: the time of the event loop until which the addresses are used.
         self._found = BoundedDict[tuple[str, int], tuple[float, Addresses]](MAX_NAMES)
         self._running: dict[tuple[str, int], asyncio.Future[Addresses]] = {}
@@ -52,15 +53,29 @@ class NameResolver:
 
     def _start(self, host: str, port: int) -> asyncio.Future[Addresses]:
         look_up = partial(self._look_up, host, port, type=socket.SOCK_STREAM)
-        running = asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        running = asyncio.ensure_future(self._run_in_thread(look_up))
         self._running[host, port] = running
         running.add_done_callback(partial(self._end, (host, port)))
         return running
+
+    async def _run_in_thread(self, look_up: Callable[[], Addresses]) -> Addresses:
+        """Run a look-up in a daemon thread: Python waits at its exit for those of a ThreadPoolExecutor."""
+        async with self._threads:
+            found = Future[Addresses]()
+            Thread(target=_set_result, args=(found, look_up), name="name-resolver", daemon=True).start()
+            return await asyncio.wrap_future(found)
 
     def _end(self, name: tuple[str, int], running: asyncio.Future[Addresses]) -> None:
         del self._running[name]
         if not running.cancelled() and running.exception() is None:
             self._found[name] = running.get_loop().time() + ADDRESS_SECONDS, running.result()
+
+
+def _set_result(found: Future[Addresses], look_up: Callable[[], Addresses]) -> None:
+    try:
+        found.set_result(look_up())
+    except Exception as error:  # noqa: BLE001 - raised where the look-up is awaited
+        found.set_exception(error)
 
 
 def _numeric(host: str, port: int) -> Addresses:

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -112,3 +114,21 @@ async def test_number_of_threads_is_limited(resolver: NameResolver, server: Name
     assert len(server.hosts) == name_resolver.MAX_THREADS
     server.is_up.set()
     await asyncio.gather(*calls)
+
+
+def test_process_ends_beside_a_look_up_that_hangs() -> None:
+    """The process must be gone before a load balancer's patience, and Kubernetes' grace period, end."""
+    program = (
+        "import asyncio, time\n"
+        "from gateway.upstreams.name_resolver import NameResolver\n"
+        "async def main():\n"
+        "    resolver = NameResolver(lambda *_, **__: time.sleep(60))\n"
+        "    await asyncio.wait_for(resolver.resolve('a.example', 80), 0.1)\n"
+        "try:\n"
+        "    asyncio.run(main())\n"
+        "except TimeoutError:\n"
+        "    print('ended')\n"
+    )
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    assert (ended.stdout, ended.stderr) == ("ended\n", "")
