@@ -19,6 +19,7 @@ ResponseCache        hit, coalesce, stale, store, invalidate       cache/respons
 SearchExecutor       one page out of several queries               search/executor.py
 ResponseRepairs      known issues, response side                   repairs/handlers.py
 PageSizer            smaller page after 413                        paging/page_sizer.py
+SpendingGate         429 for what a cap or a budget refuses        ledger/spending_gate.py
 PauseGate            503 while a pause applies                     resilience/pauses.py
 CircuitBreaker       503 while the circuit of the site is open     resilience/circuit_breaker.py
 RateLimiter          rate per key, fair queue                      resilience/rate_limiter.py
@@ -32,9 +33,9 @@ EngineDetector       notes the version of the site's FHIR engine   sites/engine_
 UpstreamMeter        counts billable upstream requests             ledger/metering.py
 UpstreamClient       sends the request                             upstreams/client.py
 
-A SQL query passes AccessLog, ErrorHandler, SavingsMeter, and all from PauseGate on: the same objects. Before
-these come HeldPolls, which waits for a query's end (sql/held_polls.py), and SqlParameters, which declares
-large parameters in text (repairs/sql_parameters.py).
+A SQL query passes AccessLog, ErrorHandler, SavingsMeter, and all from SpendingGate on: the same objects.
+Before these come HeldPolls, which waits for a query's end (sql/held_polls.py), and SqlParameters, which
+declares large parameters in text (repairs/sql_parameters.py).
 
 A request to a mounted upstream that is no Halo Connect passes these; the whole upstream is one site:
 
@@ -45,12 +46,12 @@ ResponseRepairs      the same repairs, response side               repairs/handl
 MountInvalidation    ends what jobs and other mounts change        cache/mount_invalidation.py
 AsyncStatusUrls      URLs beside the upstream's FHIR base          upstreams/async_status.py
 WaitDeadline         ends all waits of the request                 resilience/wait_deadline.py
-PauseGate, CircuitBreaker, RateLimiter, Bulkhead, Retry, RateLimitRecheck as above
+SpendingGate to Bulkhead, Retry, RateLimitRecheck as above
 QuotaHeaders         holds an endpoint without remaining quota     resilience/quota_headers.py
 CredentialFailureLimit to UpstreamClient as above
 
 What is no FHIR passes no repair and no cache: downloads, and all requests to HaloITSM. A request for a token,
-or without a credential, passes a Bulkhead of its own instead of those from PauseGate to QuotaHeaders.
+or without a credential, passes a Bulkhead of its own instead of those from SpendingGate to QuotaHeaders.
 """
 
 import random
@@ -121,7 +122,8 @@ def halo_chains(
 ) -> HaloChains:
     """Chains of requests to practices, with all handlers."""
     policies, issue_states = runtime.policies_of(upstream), runtime.issue_states_of(upstream)
-    guards = with_resilience(runtime.store_of(upstream), upstream, client_for, policies, issue_states)
+    store, recorder = runtime.store_of(upstream), runtime.recorder
+    guards = with_resilience(store, upstream, client_for, policies, issue_states, recorder)
     statements = SiteStatements(guards.fhir, policies.engine_version)
     knowledge = SiteKnowledge(statements, issue_states, (*REPAIRS, *extensions.repairs))
     config = runtime.cache_config_of(upstream, extensions.version)

@@ -10,6 +10,7 @@ from gateway.cache.mount_invalidation import MountInvalidation, mounts_at_origin
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
 from gateway.http.callers import keyed_hash
+from gateway.ledger.spending_gate import SpendingGate
 from gateway.resilience.bulkhead import Bulkhead
 from gateway.resilience.circuit import UPSTREAM_CIRCUIT_OPEN, CircuitNames, shows_an_outage_of_all
 from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
@@ -82,7 +83,7 @@ def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: Clie
     bulkhead = bulkhead_of(retry, upstream, policies, state, _QUEUE_FULL_TEXT)
     ticket_of = partial(policies.mount_ticket, by_endpoint=by_endpoint)
     limiter = RateLimiter(bulkhead, state.rate_limits, ticket_of, policies.remaining_wait)
-    gate = PauseGate(CircuitBreaker(limiter, state.circuits), state.pauses)
+    gate = SpendingGate(PauseGate(CircuitBreaker(limiter, state.circuits), state.pauses), runtime.recorder)
     sign_in = Bulkhead(
         client,
         bulkhead_limits(runtime.settings, upstream),

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from gateway.admin.site_status import PracticeHandlers, UpstreamHandlers
 from gateway.builders import RequestPolicies, circuit_registry, pause_registry, retry_budget
 from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.ledger.recorder import Recorder
+from gateway.ledger.spending_gate import SpendingGate
 from gateway.paging.page_sizer import PageSizer
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.bulkhead import QUEUE_FULL_TEXT, Bulkhead, BulkheadLimits
@@ -32,7 +34,7 @@ ClientFactory = Callable[[str], Handler]
 
 
 class ResilienceHandlers(NamedTuple):
-    """Outermost resilience handlers for FHIR (PageSizer) and for SQL (PauseGate), and their common state."""
+    """Outermost handlers for FHIR (PageSizer) and for SQL (SpendingGate), and their common state."""
 
     fhir: Handler
     sql: Handler
@@ -63,6 +65,7 @@ def with_resilience(
     client_for: ClientFactory,
     policies: RequestPolicies,
     issue_states: IssueStates,
+    recorder: Recorder,
 ) -> ResilienceHandlers:
     """Handlers from PageSizer to RateLimitRecheck, with the clients of both dialects of Halo Connect."""
     sql_client = client_for("halo-sql")
@@ -72,10 +75,11 @@ def with_resilience(
     bulkhead = bulkhead_of(relocation, upstream, policies, state)
     limiter = RateLimiter(bulkhead, state.rate_limits, policies.queue_ticket, policies.remaining_wait)
     gate = PauseGate(CircuitBreaker(limiter, state.circuits, directory.is_online), state.pauses)
-    sizer = _page_sizer(gate, store, policies)
+    spending = SpendingGate(gate, recorder)
+    sizer = _page_sizer(spending, store, policies)
     practices = PracticeHandlers(relocation, sizer)
     handlers = handlers_of(upstream, state, limiter, bulkhead, policies, issue_states)
-    return ResilienceHandlers(sizer, gate, replace(handlers, practices=practices))
+    return ResilienceHandlers(sizer, spending, replace(handlers, practices=practices))
 
 
 def shared_state(

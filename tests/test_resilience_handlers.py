@@ -6,13 +6,16 @@ from time import monotonic
 
 import pytest
 from conftest import settings_for
-from support.requests import fhir_request, json_response
+from support.ledger import RecordingSink, ledger_names
+from support.requests import NOW, fhir_request, json_response
 from support.secrets import SECRET
 
 from gateway.builders import RequestPolicies, caller_secret
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.http.proved_callers import ProvedCallers
+from gateway.ledger.daily_usage import DailyUsage
+from gateway.ledger.recorder import Recorder
 from gateway.resilience_handlers import with_resilience
 from gateway.settings import Bulkhead, Paging, Retry, Settings
 from gateway.sites.issue_states import IssueStates
@@ -30,7 +33,9 @@ def resilient_handler(
     policies = RequestPolicies(settings, b"secret", version_of, ProvedCallers(lambda: 0.0))
     store = MemoryStore()
     states = IssueStates(store, monotonic, unknown_version)
-    return with_resilience(store, settings.upstream, lambda _: client, policies, states).fhir
+    sink = RecordingSink()
+    recorder = Recorder(sink, DailyUsage(lambda _: None), sink, ledger_names(), now=lambda: NOW)
+    return with_resilience(store, settings.upstream, lambda _: client, policies, states, recorder).fhir
 
 
 async def unknown_version(_: str) -> str:

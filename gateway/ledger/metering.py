@@ -18,7 +18,6 @@ from gateway.ledger.cost import (
     cost_before_response,
     cost_of_failure,
     cost_of_response,
-    is_billable,
     saving_of_failure,
     saving_of_response,
 )
@@ -42,10 +41,8 @@ class UpstreamMeter:
         Raises Failure 429 for batch requests at a site whose cap is reached, and for an app whose hard budget
         is used.
         """
-        attribution, billable = self._recorder.attribution_of(request), is_billable(request)
-        if billable:
-            self._recorder.require_within_cap(attribution)
-            self._recorder.require_within_budget(request, attribution)
+        attribution = self._recorder.attribution_of(request)
+        self._recorder.require_permitted(request, attribution)
         start, cost, octets = self._clock(), cost_before_response(request), 0
         open_request = self._recorder.begin_request(attribution, cost)
         try:

@@ -11,7 +11,7 @@ from gateway.http.proved_callers import UNPROVED, caller_of
 from gateway.ledger.app_usage import AppUsage
 from gateway.ledger.budgets import budget_refusal, may_be_refused
 from gateway.ledger.caps import batch_rejected, next_midnight
-from gateway.ledger.cost import BILLABLE_CLASSES, Attribution, CostClass, LedgerKey
+from gateway.ledger.cost import BILLABLE_CLASSES, Attribution, CostClass, LedgerKey, is_billable
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.names import LedgerNames
 
@@ -148,6 +148,12 @@ class Recorder:
         """Count the upstream requests that have not ended, because the process ends now."""
         while self._open_requests:
             self.count_requests(*self._open_requests.popitem()[1])
+
+    def require_permitted(self, request: FhirRequest, attribution: Attribution) -> None:
+        """Raise Failure 429 for a query of batch work beyond a cap, or of an app whose budget is used."""
+        if is_billable(request):
+            self.require_within_cap(attribution)
+            self.require_within_budget(request, attribution)
 
     def require_within_cap(self, attribution: Attribution) -> None:
         """Raise Failure 429 for batch work at a site whose cap is reached."""

@@ -102,6 +102,22 @@ async def test_hard_budget_ends_queries_of_one_app(tmp_path: Path) -> None:
     check_sums(path)
 
 
+async def test_refused_query_takes_no_permit_of_the_key(tmp_path: Path) -> None:
+    """It would wait for one, keep others waiting, and hide its reason; so would the trial of a circuit."""
+    values = budget_settings(tmp_path / "ledger.sqlite3", 9).model_dump(exclude_unset=True)
+    del values["budget_webhook"]
+    values["upstream"] = {"url": "http://upstream", "requests_per_second": 0.01}
+    values["apps"]["board"]["budget"] = {"queries_per_day": 1, "hard": True}
+    settings = Settings.model_validate(values)
+    runtime = Runtime(settings, httpx.MockTransport(respond))
+    chains = halo_chains(runtime, settings.upstream, upstream_client(runtime, settings.upstream))
+    async with runtime.lifespan(None):  # type: ignore[arg-type]
+        assert (await chains.fhir.handler(read_of("board", "1"))).status == 200
+        async with asyncio.timeout(2):
+            refused = await chains.fhir.handler(read_of("board", "2"))
+    assert (refused.status, APP_BUDGET_USED.code in refused.body.decode()) == (429, True)
+
+
 def check_sums(path: Path) -> None:
     rows, parts = read_rows(path), read_rows_by_app(path)
     assert sum(row.queries for row in parts) == sum(row.queries for row in rows) == 7
