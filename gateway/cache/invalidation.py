@@ -151,7 +151,7 @@ class InvalidationCounters:
         read = partial(self._add_to_counter, site, SITE_WIDE, 0)
         if self._shared_reads is None:
             return await read()
-        return (await self._shared_reads.run(site, read, lambda: None, require_new=True))[0]
+        return (await self._shared_reads.run(site, read, lambda: None, max_age=0))[0]
 
     def _local_mark(self, site_and_tag: tuple[str, str]) -> int:
         """Return the number of the last write; for a dropped mark, a number above all its earlier ones."""

@@ -108,6 +108,13 @@ class CacheLookup:
         accepted = self.accepted_age(stored.types or self.types)
         return stored.lifetime if accepted is None else min(accepted, _highest_age(stored))
 
+    @property
+    def joinable_age(self) -> float:
+        """Seconds that a fetch may have run for which this request waits, too: its response has that age."""
+        accepted = self.accepted_age(self.types)
+        highest = self.freshness.lifetime(self.types) if accepted is None else accepted
+        return 0.0 if self.directives.requires_new_fetch else min(highest, self.directives.max_age)
+
     def fresh_until(self, stored: StoredResponse, age: float) -> float:
         """Age at which a response of this age stops to be fresh: its lifetime, then what the app accepts."""
         accepted = self.lifetime_of(stored)

@@ -122,7 +122,7 @@ class ResponseCache:
         if not self._config.lock_seconds:
             return await self._store.get(lookup)
         stored, _ = await self._lookups.run(
-            lookup.key, partial(self._store.get, lookup), self._version_function(lookup), require_new=True
+            lookup.key, partial(self._store.get, lookup), self._version_function(lookup), max_age=0
         )
         return stored
 
@@ -161,7 +161,7 @@ class ResponseCache:
         self, lookup: CacheLookup, key: str, entry: StoredResponse | None
     ) -> tuple[FetchResult, bool]:
         fetch, version = partial(self._store.fetch, lookup, entry), self._version_function(lookup)
-        return await self._fetches.run(key, fetch, version, require_new=lookup.directives.requires_new_fetch)
+        return await self._fetches.run(key, fetch, version, lookup.joinable_age)
 
     def _stored_response(self, lookup: CacheLookup, entry: StoredResponse, detail: str = "") -> FhirResponse:
         age = self._age_of(entry)

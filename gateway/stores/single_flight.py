@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-#: Seconds that a required new call waits for the running one, so that more callers can share the new call.
+#: Seconds that a new call waits for the running one, which is too old, so that more callers can share it.
 MAX_PREDECESSOR_WAIT = 1.0
 
 
@@ -15,6 +16,7 @@ MAX_PREDECESSOR_WAIT = 1.0
 class _Call(Generic[T]):
     task: asyncio.Task[T]
     version: object
+    begun_at: float
     waiters: int = 0
 
 
@@ -36,17 +38,16 @@ class SingleFlight(Generic[T]):
         key: str,
         function: Callable[[], Awaitable[T]],
         version: Callable[[], object],
-        *,
-        require_new: bool = False,
+        max_age: float = inf,
     ) -> tuple[T, bool]:
         """Return the result, and whether another caller started the call. Passes on exceptions of the call.
 
-        `require_new`: join only a call that has not begun yet (traps R7).
+        It joins only a call that began less than `max_age` seconds ago; with 0, one that has not begun yet
+        (traps R7).
         """
-        call, is_joined = self._find_joinable(key, version, require_new=require_new) or (
-            self._start_call(key, function, version, require_new),
-            False,
-        )
+        joinable = self._find_joinable(key, version, max_age)
+        call = joinable or self._start_call(key, function, version, max_age)
+        is_joined = joinable is not None
         call.waiters += 1
         try:
             return await asyncio.shield(call.task), is_joined
@@ -58,29 +59,27 @@ class SingleFlight(Generic[T]):
         self, key: str, function: Callable[[], Awaitable[T]], version: Callable[[], object]
     ) -> None:
         """Start a call without a waiter, unless the key has one or `max_detached` such calls run."""
-        if (
-            self._find_joinable(key, version, require_new=False) is None
-            and self._detached_count() < self._max_detached
-        ):
-            self._start_call(key, function, version, require_new=False)
+        if self._find_joinable(key, version, inf) is None and self._detached_count() < self._max_detached:
+            self._start_call(key, function, version, inf)
 
     @property
     def call_count(self) -> int:
         """Number of calls that run or wait for their predecessor."""
         return len(self._calls)
 
-    def _find_joinable(
-        self, key: str, version: Callable[[], object], *, require_new: bool
-    ) -> tuple[_Call[T], bool] | None:
-        call = self._queued_calls.get(key) if require_new else self._running_calls.get(key)
+    def _find_joinable(self, key: str, version: Callable[[], object], max_age: float) -> _Call[T] | None:
+        running = self._running_calls.get(key)
+        is_old = running is not None and _age_of(running) >= max_age
+        call = self._queued_calls.get(key) if is_old or max_age <= 0 else running
         if call is None or call.task.cancelling():
             return None
-        return (call, True) if require_new or call.version == version() else None
+        return call if call is not running or call.version == version() else None
 
     def _start_call(
-        self, key: str, function: Callable[[], Awaitable[T]], version: Callable[[], object], require_new: bool
+        self, key: str, function: Callable[[], Awaitable[T]], version: Callable[[], object], max_age: float
     ) -> _Call[T]:
-        predecessor = self._running_calls.get(key) if require_new else None
+        running = self._running_calls.get(key)
+        predecessor = running if running and _age_of(running) >= max_age else None
         calls = self._queued_calls if predecessor else self._running_calls
 
         async def run_after_predecessor() -> T:
@@ -89,10 +88,11 @@ class SingleFlight(Generic[T]):
             if predecessor:
                 await asyncio.wait({predecessor.task}, timeout=MAX_PREDECESSOR_WAIT)
                 own_call = self._running_calls[key] = self._queued_calls.pop(key)
-                own_call.version = version()
+                own_call.version, own_call.begun_at = version(), loop.time()
             return await function()
 
-        call = _Call(asyncio.get_running_loop().create_task(run_after_predecessor()), version())
+        loop = asyncio.get_running_loop()
+        call = _Call(loop.create_task(run_after_predecessor()), version(), loop.time())
         calls[key] = call
         self._calls.add(call)
         call.task.add_done_callback(lambda _: self._remove_call(key, call))
@@ -112,3 +112,8 @@ class SingleFlight(Generic[T]):
 
     def _detached_count(self) -> int:
         return sum(not call.waiters for call in self._calls if not call.task.done())
+
+
+def _age_of(call: _Call[T]) -> float:
+    """Return the seconds since a call began."""
+    return asyncio.get_running_loop().time() - call.begun_at

@@ -99,8 +99,7 @@ async def test_required_new_calls_share_one_queued_call() -> None:
     first = asyncio.create_task(flights.run("a", upstream.fetch, constant_version))
     await run_ready_tasks()
     new_calls = [
-        asyncio.create_task(flights.run("a", upstream.fetch, constant_version, require_new=True))
-        for _ in range(3)
+        asyncio.create_task(flights.run("a", upstream.fetch, constant_version, max_age=0)) for _ in range(3)
     ]
     await run_ready_tasks()
     assert upstream.count == 1
@@ -113,7 +112,7 @@ async def test_required_new_call_waits_one_second_at_most() -> None:
     flights, upstream = SingleFlight[int](9), Upstream()
     first = asyncio.create_task(flights.run("a", upstream.fetch, constant_version))
     await run_ready_tasks()
-    new_call = asyncio.create_task(flights.run("a", upstream.fetch, constant_version, require_new=True))
+    new_call = asyncio.create_task(flights.run("a", upstream.fetch, constant_version, max_age=0))
     await asyncio.sleep(1.1)
     assert upstream.count == 2
     upstream.may_respond.set()
@@ -143,3 +142,28 @@ async def test_failure_is_raised_to_all_and_not_stored() -> None:
     errors = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(error) for error in errors] == [LookupError] * 3
     assert await flights.run("a", upstream.fetch, constant_version) == (1, False)
+
+
+async def test_call_that_runs_too_long_is_not_joined() -> None:
+    flights, upstream = SingleFlight[int](9), Upstream()
+    first = asyncio.create_task(flights.run("a", upstream.fetch, constant_version))
+    await asyncio.sleep(0.05)
+    younger, patient = (
+        asyncio.create_task(flights.run("a", upstream.fetch, constant_version, max_age))
+        for max_age in (0.04, 60)
+    )
+    await run_ready_tasks()
+    upstream.may_respond.set()
+    assert [await first, await younger, await patient] == [(1, False), (2, False), (1, True)]
+
+
+async def test_calls_that_want_younger_data_share_the_next() -> None:
+    flights, upstream = SingleFlight[int](9), Upstream()
+    first = asyncio.create_task(flights.run("a", upstream.fetch, constant_version))
+    await asyncio.sleep(0.05)
+    ages = (0.0, 0.01, 0.04)
+    others = [asyncio.create_task(flights.run("a", upstream.fetch, constant_version, age)) for age in ages]
+    await run_ready_tasks()
+    upstream.may_respond.set()
+    assert await first == (1, False)
+    assert await asyncio.gather(*others) == [(2, False), (2, True), (2, True)]
