@@ -250,8 +250,9 @@ def with_observability(handler: Handler, runtime: Runtime, repairs: Sequence[Rep
 def with_advice(handler: Handler, runtime: Runtime) -> Handler:
     """Wrap a handler in ShapeRecorder if operators can ask for advice."""
     log, admin = runtime.shape_log, runtime.settings.admin
-    attribution_of, apps = runtime.recorder.attribution_of, runtime.apps.apps
-    recorder = ShapeRecorder(handler, log, attribution_of, runtime.monotonic, apps)
+    config, attribution_of = runtime.cache_config, runtime.recorder.attribution_of
+    facts = config.apps, config.freshness_of
+    recorder = ShapeRecorder(handler, log, attribution_of, runtime.monotonic, *facts)
     return recorder if admin.token or admin.listen else handler
 
 

@@ -21,7 +21,7 @@ TEXTS: Final = {
     "polls-too-often": "The app asks for the same list more often than a reader of a screen needs.",
     "walks-in-tiny-pages": "The app reads a list in pages of one or two entries. Each page is a query.",
     "repeats-whole-lists": "The app reads a whole list again and again. Ask for what has changed since the"
-    " last time.",
+    " last time, and from time to time for the whole list: what was deleted is not among the changes.",
     "spells-differently": "Apps send the same search in different ways, so that each has a stored response"
     " of its own.",
 }

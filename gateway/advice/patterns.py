@@ -3,6 +3,7 @@
 Each prefers silence to wrong advice: its thresholds say how much must have been seen.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from gateway.advice.shape_log import ShapeRecord
 from gateway.cache.lifetimes import lifetime_of_type
+from gateway.fhir.search_params import RESULT_ONLY_PARAMETERS
 
 Records = Sequence[ShapeRecord]
 T = TypeVar("T")
@@ -31,6 +33,9 @@ _DISPLAY_PURPOSES: Final = frozenset({"", "interactive", "display"})
 _MIN_TINY_PAGES, _TINY_PAGE, _USUAL_PAGE = 10, 2, 50
 #: Pages of a walk that reads a whole list, and the seconds between two of them.
 _MIN_WALK_PAGES, _MAX_PAGE_SECONDS = 5, 300.0
+#: Criteria that a record of the list goes on to meet when it changes. One that no longer does (a stopped
+#: medication in a list by `status`) would not be among the changes, so the client would keep it for ever.
+_LASTING_CRITERIA: Final = frozenset({"patient"})
 #: Paid requests of the same matches in different spellings, each within the lifetime of the one before.
 _MIN_SPELLINGS = 5
 
@@ -86,7 +91,8 @@ def polls_too_often(records: Records) -> Iterator[Finding]:
             continue
         saved = len(paid) - ceil((paid[-1].at - paid[0].at) / _DISPLAY_SECONDS) - 1
         if saved >= len(paid) / 4:
-            app = "" if paid[0].purpose == "display" else ', or purpose = "display" for the app'
+            gains = paid[0].display_age >= _DISPLAY_SECONDS and paid[0].purpose != "display"
+            app = ', or purpose = "display" for the app' if gains else ""
             instead = f"{group[0].shape} every {_DISPLAY_SECONDS} s{app}"
             yield _make_finding(
                 "polls-too-often", len(group), paid, saved, _mean_octets(paid) * saved, instead
@@ -94,8 +100,12 @@ def polls_too_often(records: Records) -> Iterator[Finding]:
 
 
 def _may_be_read_less_often(record: ShapeRecord) -> bool:
-    """Whether a search may be that of a screen that shows and books nothing."""
-    return record.type in _DISPLAY_TYPES and record.purpose in _DISPLAY_PURPOSES and not record.demands_fresh
+    """Whether a search may be that of a screen that shows and books nothing.
+
+    One that follows the app's own changes is no poll: they end stored responses whatever their age.
+    """
+    is_screen = record.purpose in _DISPLAY_PURPOSES and not record.follows_writes
+    return record.type in _DISPLAY_TYPES and is_screen and not record.demands_fresh
 
 
 def walks_in_tiny_pages(records: Records) -> Iterator[Finding]:
@@ -184,21 +194,42 @@ def _distinct(records: Records) -> int:
 
 
 def _walks(records: Records) -> Iterator[Records]:
-    """Yield a first page with the pages that follow it; another walk of the same sender may be mixed in."""
+    """Yield a first page with the pages that follow it, unless they may be those of an earlier one.
+
+    A page link does not say of which search it is.
+    """
     walk: list[ShapeRecord] = []
+    earlier: Records = ()
     for record in records:
         is_next = record.is_page and bool(walk) and record.at - walk[-1].at <= _MAX_PAGE_SECONDS
         if not is_next:
-            yield walk
-            walk = []
+            if not _may_mix(earlier, walk):
+                yield walk
+            earlier, walk = walk or earlier, []
         walk.append(record)
-    yield walk
+    if not _may_mix(earlier, walk):
+        yield walk
+
+
+def _may_mix(earlier: Records, walk: Records) -> bool:
+    """Whether the pages of a walk may belong to another search, which began earlier and may go on."""
+    if not earlier or not walk or earlier[0].same == walk[0].same:
+        return False
+    may_go_on = earlier[-1].has_next or not earlier[-1].is_paid
+    return may_go_on and walk[0].at - earlier[-1].at <= _MAX_PAGE_SECONDS
 
 
 def _groups_of_walks(walks: Iterable[Records]) -> Iterator[list[Records]]:
-    """Yield the walks of one search, if there are several and it does not ask for changes only."""
-    whole = (walk for walk in walks if not walk[0].is_page and "_lastUpdated" not in walk[0].shape)
+    """Yield the walks of one search, if there are several and it could ask for changes only."""
+    whole = (walk for walk in walks if not walk[0].is_page and _criteria(walk[0]) <= _LASTING_CRITERIA)
     return (group for group in _groups(whole, lambda walk: walk[0].same) if len(group) > 1)
+
+
+def _criteria(record: ShapeRecord) -> frozenset[str]:
+    """Return the names of a search's criteria."""
+    parts = record.shape.partition("?")[2].split("&")
+    names = {re.split(r"[=(]", part, maxsplit=1)[0] for part in parts if part}
+    return frozenset(names - RESULT_ONLY_PARAMETERS)
 
 
 def _with_part(shape: str, part: str) -> str:

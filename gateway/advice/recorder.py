@@ -11,10 +11,12 @@ import structlog
 from gateway.advice.shape_log import ShapeLog, ShapeRecord
 from gateway.advice.shapes import criteria_text, is_page, shape_of
 from gateway.apps.app import App
+from gateway.cache.accepted_ages import accepted_age
 from gateway.cache.directives import request_directives
+from gateway.cache.freshness import Freshness, requested_types, written_types
 from gateway.cache.lifetimes import lifetime_of_type
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, may_write
 from gateway.ledger.cost import Attribution
 
 _log = structlog.get_logger()
@@ -25,11 +27,17 @@ _SPELLING_HEADERS = ("accept-language", "prefer")
 _MAX_COUNTED_BYTES: Final = 65_536
 #: Link to a further page. Quotes inside of a text are escaped, so that no text of a record has this.
 _NEXT_LINK = re.compile(rb'"relation"\s*:\s*"next"')
+_NO_FRESHNESS: Final = Freshness("off")
+#: What an app would be that only shows.
+_DISPLAY: Final = App("", "display")
 _NO_APPS: Final[Mapping[str, App]] = MappingProxyType({})
 
 
 class ShapeRecorder:
-    """Notes reads and searches of callers with a name; `attribution_of` names site and caller."""
+    """Notes reads and searches of callers with a name, and who changes which type.
+
+    `attribution_of` names site and caller.
+    """
 
     def __init__(
         self,
@@ -38,17 +46,22 @@ class ShapeRecorder:
         attribution_of: Callable[[FhirRequest], Attribution],
         clock: Callable[[], float],
         apps: Mapping[str, App] = _NO_APPS,
+        freshness_of: Callable[[Site], Freshness] = lambda _: _NO_FRESHNESS,
     ) -> None:
         self._inner = inner
         self._log = log
         self._attribution_of = attribution_of
         self._clock = clock
         self._apps = apps
+        self._freshness_of = freshness_of
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the inner response, unchanged. Raises Failure."""
         if request.interaction.code not in _RECORDED_INTERACTIONS or request.site is None:
-            return await self._inner(request)
+            response = await self._inner(request)
+            if may_write(request):
+                self._note_write(request)
+            return response
         try:
             response = await self._inner(request)
         except Failure as failure:
@@ -56,6 +69,12 @@ class ShapeRecorder:
             raise
         self._try_to_record(request, response, is_paid=response.upstream_use.requests > 0)
         return response
+
+    def _note_write(self, request: FhirRequest) -> None:
+        attribution = self._attribution_of(request)
+        if not attribution.is_unproved:
+            sender = request.app, attribution.caller, attribution.site
+            self._log.add_write(sender, written_types(request))
 
     def _try_to_record(self, request: FhirRequest, response: FhirResponse | None, *, is_paid: bool) -> None:
         """Note a request; a bug in doing so must not turn its response into an error."""
@@ -88,11 +107,17 @@ class ShapeRecorder:
             has_next,
             digest(same),
             digest(criteria_text(search, act.type, with_dates=False)),
-            digest(f"{same} {search.values('_count')} {headers}"),
+            digest(f"{criteria_text(search, act.type, as_spelt=True)} {search.values('_count')} {headers}"),
             app.purpose if app else "",
             _demands_fresh(request, app),
+            self._display_age(request),
+            self._log.has_written((request.app, attribution.caller, attribution.site), act.type),
         )
         self._log.add(record)
+
+    def _display_age(self, request: FhirRequest) -> float:
+        freshness = self._freshness_of(request.site) if request.site else _NO_FRESHNESS
+        return accepted_age(_DISPLAY, requested_types(request), freshness) or 0.0
 
 
 def _count_entries(response: FhirResponse) -> tuple[int, bool]:

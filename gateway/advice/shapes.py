@@ -34,13 +34,18 @@ def is_page(request: FhirRequest) -> bool:
     return any(parameter.name == PAGE_PARAMETER for parameter in request.client_search.parameters)
 
 
-def criteria_text(search: SearchParams, type_: str, *, with_dates: bool = True) -> str:
-    """Text that is equal for searches with the same matches, or that differ in dates only. It has values."""
+def criteria_text(
+    search: SearchParams, type_: str, *, with_dates: bool = True, as_spelt: bool = False
+) -> str:
+    """Text that is equal for searches with the same matches, or that differ in dates only. It has values.
+
+    `as_spelt`: it differs for spellings that do not share a response.
+    """
     reduced = search.without_parameters(*_FORM_PARAMETERS)
     pairs = canonical_parameters(reduced)
     names = {parameter.name for parameter in reduced.parameters if _is_date(type_, parameter)}
     kept = [
-        (name, "" if name in names and not with_dates else _plain_patient(name, value))
+        (name, "" if name in names and not with_dates else value if as_spelt else _plain_patient(name, value))
         for name, value in pairs
     ]
     return repr(sorted(kept))

@@ -34,12 +34,13 @@ def windows(count: int, step: float = 5, **fields: Any) -> list[ShapeRecord]:
 
 def polls(count: int, step: float = 8, **fields: Any) -> list[ShapeRecord]:
     poll = {"type": "Appointment", "shape": "GET Appointment?date(ge,lt)", "is_search": True, "same": b"p"}
+    poll |= {"display_age": 30.0}
     return [record(number * step, **{**poll, **fields}) for number in range(count)]
 
 
 def pages(count: int, step: float = 1, start: float = 0, **fields: Any) -> list[ShapeRecord]:
     page = {"is_search": True, "entries": 1, "has_next": True, "shape": "GET Patient?_count=1", **fields}
-    first = record(start, same=b"walk", **page)
+    first = record(start, **{"same": b"walk", **page})
     rest = {**page, "is_page": True, "shape": "GET Patient (next page)"}
     return [first, *(record(start + number * step, **rest) for number in range(1, count))]
 
@@ -81,6 +82,7 @@ NEAR_MISSES: dict[str, tuple[Callable[..., Iterable[Finding]], list[ShapeRecord]
     "polls of a clinical app": (patterns.polls_too_often, polls(100, purpose="clinical")),
     "polls of a job": (patterns.polls_too_often, polls(100, purpose="sync")),
     "polls for fresh data": (patterns.polls_too_often, polls(100, demands_fresh=True)),
+    "refreshes after own changes": (patterns.polls_too_often, polls(100, follows_writes=True)),
     "polls that were stored": (patterns.polls_too_often, polls(100, is_paid=False)),
     "nine tiny pages": (patterns.walks_in_tiny_pages, pages(9)),
     "usual pages": (patterns.walks_in_tiny_pages, pages(20, entries=50)),
@@ -91,6 +93,18 @@ NEAR_MISSES: dict[str, tuple[Callable[..., Iterable[Finding]], list[ShapeRecord]
     "pages without their first": (patterns.walks_in_tiny_pages, pages(20)[1:]),
     "larger pages in the walk": (patterns.walks_in_tiny_pages, [*pages(12), *pages(5, entries=9)[1:]]),
     "searches with one match": (patterns.walks_in_tiny_pages, pages(20, has_next=False)),
+    "pages behind another search": (
+        patterns.walks_in_tiny_pages,
+        [pages(1, same=b"long")[0], *pages(20, start=1, shape="GET Patient?_count=50&name")],
+    ),
+    "pages behind a stored page": (
+        patterns.walks_in_tiny_pages,
+        [pages(1, same=b"long", is_paid=False)[0], *pages(20, start=1)],
+    ),
+    "lists that a change leaves": (
+        patterns.repeats_whole_lists,
+        [*pages(6, shape="GET Patient?status"), *pages(6, start=100, shape="GET Patient?status")],
+    ),
     "one whole list": (patterns.repeats_whole_lists, pages(6)),
     "short lists": (patterns.repeats_whole_lists, [*pages(4), *pages(4, start=100)]),
     "lists of changes": (
@@ -119,17 +133,25 @@ def test_pattern_is_found_with_its_saving(name: str) -> None:
 def test_screen_for_display_is_advised_a_longer_interval_only() -> None:
     (finding,) = patterns.polls_too_often(polls(100, purpose="display"))
     assert finding.instead == "GET Appointment?date(ge,lt) every 30 s"
+    (finding,) = patterns.polls_too_often(polls(100, display_age=5.0))
+    assert finding.instead == "GET Appointment?date(ge,lt) every 30 s"
     (finding,) = patterns.polls_too_often(polls(100, purpose="interactive"))
     assert finding.instead.endswith('every 30 s, or purpose = "display" for the app')
 
 
+def test_walk_behind_a_finished_one_is_found() -> None:
+    finished = [*pages(3, same=b"other")[:2], pages(3, has_next=False)[2]]
+    (finding,) = patterns.walks_in_tiny_pages([*finished, *pages(20, start=10)])
+    assert finding.paid == 20
+
+
 def test_cheaper_call_keeps_all_criteria() -> None:
-    walk = pages(12, shape="GET Patient?_count=1&_sort&name")
+    walk = pages(12, shape="GET Patient?_count=1&_sort&patient")
     (finding,) = patterns.walks_in_tiny_pages(walk)
-    assert finding.instead == "GET Patient?_count=50&_sort&name"
+    assert finding.instead == "GET Patient?_count=50&_sort&patient"
     again = [record._replace(at=record.at + 100) for record in walk]
     (finding,) = patterns.repeats_whole_lists([*walk, *again])
-    assert finding.instead == "GET Patient?_count=1&_lastUpdated=ge…&_sort&name"
+    assert finding.instead == "GET Patient?_count=1&_lastUpdated=ge…&_sort&patient"
 
 
 @pytest.mark.parametrize("name", NEAR_MISSES)

@@ -9,6 +9,7 @@ from support.requests import GUID, fhir_request
 from gateway.advice.recorder import ShapeRecorder
 from gateway.advice.shape_log import ShapeLog
 from gateway.apps.app import App
+from gateway.cache.freshness import Freshness
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
@@ -134,3 +135,43 @@ async def test_bug_in_recording_does_not_change_the_response() -> None:
     with capture_logs() as lines:
         assert await ShapeRecorder(inner, log, broken, lambda: 0.0)(fhir_request("Patient")) is response
     assert lines == [{"event": "advice-failed", "exception": "LookupError", "log_level": "error"}]
+
+
+@pytest.mark.parametrize(
+    ("write", "follows_writes"),
+    [
+        (fhir_request("Patient", method="POST", body=b"{}"), True),
+        (fhir_request("Patient/1", method="PUT", body=b"{}"), True),
+        (fhir_request("", method="POST", body=b"{}"), True),
+        (fhir_request("Slot/1", method="PUT", body=b"{}"), False),
+        (fhir_request("Patient/1"), False),
+    ],
+)
+async def test_search_behind_own_changes_is_noted(write: FhirRequest, follows_writes: bool) -> None:
+    log = ShapeLog()
+    handler = recorder(log, FhirResponse(200))
+    await handler(write)
+    await handler(fhir_request("Patient", "name=a"))
+    assert list(log)[-1].follows_writes is follows_writes
+
+
+@pytest.mark.parametrize(
+    ("query", "seconds"),
+    [("status=booked", 30), ("_include=Appointment:slot", 5), ("_include=*", 5)],
+)
+async def test_age_that_a_display_app_gets_is_noted(query: str, seconds: float) -> None:
+    log = ShapeLog()
+    handler = ShapeRecorder(
+        answer, log, lambda _: attribution(), lambda: 7.0, freshness_of=lambda _: Freshness()
+    )
+    await handler(fhir_request("Appointment", query))
+    (record,) = log
+    assert record.display_age == seconds
+
+
+async def test_spellings_of_a_patient_are_the_same_search() -> None:
+    log = ShapeLog()
+    for value in ("12", "Patient/12"):
+        await recorder(log, FhirResponse(200))(fhir_request("Appointment", f"patient={value}"))
+    first, second = log
+    assert (first.same == second.same, first.spelt == second.spelt) == (True, False)
