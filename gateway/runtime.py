@@ -57,8 +57,10 @@ from gateway.webhooks.budget_messages import budget_messages
 _log = structlog.get_logger()
 
 UtcClock = Callable[[], datetime]
-#: Seconds that never go back.
-monotonic_clock = time.monotonic
+#: Seconds that never go back, and go on while the computer sleeps. Linux' CLOCK_MONOTONIC does not: what was
+#: fresh in the evening would be so in the morning. macOS' does.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+monotonic_clock = time.monotonic if _CLOCK is None else partial(time.clock_gettime, _CLOCK)
 
 
 def utc_now() -> datetime:

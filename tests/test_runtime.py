@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -26,7 +28,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse, Handler
 from gateway.ledger.cost import CostClass
 from gateway.ledger.sqlite_ledger import read_rows
-from gateway.runtime import Runtime
+from gateway.runtime import Runtime, monotonic_clock
 from gateway.search_handlers import SiteKnowledge
 from gateway.settings import Admin, Cache, Ledger, Settings, Upstream
 from gateway.upstreams.site_statements import SiteStatements
@@ -285,3 +287,9 @@ async def test_failed_request_is_freed_without_the_collector(
     finally:
         gc.enable()
     assert (response.status_code in {404, 502, 504}, failures) == (True, [])
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux only")
+def test_clock_of_ready_responses_counts_sleep() -> None:
+    assert isinstance(monotonic_clock, partial)
+    assert (monotonic_clock.func, monotonic_clock.args) == (time.clock_gettime, (time.CLOCK_BOOTTIME,))
