@@ -26,6 +26,7 @@ from gateway.chain import (
     passthrough_chain,
     upstream_client,
 )
+from gateway.fhir.interaction import Interaction
 from gateway.plugins.extensions_of import extensions_of
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
@@ -43,6 +44,7 @@ from gateway.web.direct_routes import DirectApplication
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import not_found
 from gateway.web.fast_path import FastPathMiddleware, LogRequestFactory
+from gateway.web.logged_responses import LoggedResponses
 from gateway.web.mounted_reader import MountedRequestReader
 from gateway.web.openapi import openapi_endpoint
 from gateway.web.request_reader import RequestReader
@@ -74,6 +76,11 @@ class Mount(NamedTuple):
     fhir_endpoint: Endpoint | None = None
 
 
+def endpoint_factory(runtime: Runtime) -> Callable[..., Endpoint]:
+    """Return `Endpoint` with what all endpoints of a process share."""
+    return partial(Endpoint, has_ended=runtime.has_ended.is_set, access_log=runtime.access_log)
+
+
 def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Mount:
     """Mount Halo Connect: FHIR with all repairs, SQL by the same rules, other endpoints passed through."""
     upstream = mounted or runtime.settings.upstream
@@ -84,8 +91,7 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
     fhir, sql = halo_chains(runtime, upstream, client_for, extensions)
     passthrough = passthrough_chain(runtime, client_for("halo-sql"))
     counter = runtime.rejection_counter
-    endpoint = partial(Endpoint, has_ended=runtime.has_ended.is_set)
-    apps = runtime.apps
+    endpoint, apps = endpoint_factory(runtime), runtime.apps
     fhir_endpoint = endpoint(
         with_app(reader.read_fhir, apps), fhir.handler, counter(), runtime.fast_path_cache
     )
@@ -93,7 +99,8 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
     other_endpoint = endpoint(read_other, passthrough.handler, counter(is_fhir=False))
     sql_endpoint = endpoint(read_sql, sql.handler, counter(is_fhir=False), ends_with_client=is_held)
     prefix = mounted.path if mounted else ""
-    fhir_routes = [route for base in FHIR_PATHS for route in _fhir_routes(prefix + base, fhir_endpoint)]
+    bases = [prefix + base for base in FHIR_PATHS]
+    fhir_routes = [route for base in bases for route in _fhir_routes(runtime, base, fhir_endpoint)]
     other_routes = [Route(prefix + path, other_endpoint) for path in OTHER_PATHS]
     sql_routes = [Route(prefix + path, sql_endpoint) for path in SQL_PATHS]
     return Mount([*fhir_routes, *sql_routes, *other_routes], (fhir, sql, passthrough), fhir_endpoint)
@@ -108,17 +115,15 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
     client_for = upstream_client(runtime, upstream, extensions)
     version_of = runtime.engine_versions_of(upstream).local_version
     reader = MountedRequestReader(runtime.settings, name, upstream, version_of)
-    has_ended, apps = runtime.has_ended.is_set, runtime.apps
+    endpoint_of, apps = endpoint_factory(runtime), runtime.apps
     if dialect.is_fhir:
         chain = mounted_fhir_chain(runtime, upstream, client_for, extensions)
-        endpoint = Endpoint(
-            with_app(reader.read_fhir, apps), chain.handler, counter(name), has_ended=has_ended
-        )
-        return Mount(_fhir_routes(upstream.path, endpoint), (chain,))
+        endpoint = endpoint_of(with_app(reader.read_fhir, apps), chain.handler, counter(name))
+        return Mount(_fhir_routes(runtime, upstream.path, endpoint), (chain,))
     chain = mounted_passthrough_chain(runtime, upstream, client_for, extensions)
     rejections = counter(name, is_fhir=False)
     read_request = with_app(reader.read_passthrough, apps)
-    endpoint = Endpoint(read_request, chain.handler, rejections, has_ended=has_ended)
+    endpoint = endpoint_of(read_request, chain.handler, rejections)
     return Mount([Route(upstream.path + "/{path:path}", endpoint)], (chain,))
 
 
@@ -176,7 +181,7 @@ def create_app(
         [
             *(route for mount in mounts for route in mount.routes),
             *_webhook_routes(runtime),
-            Route(CODE_SYSTEM_PATH, code_system_endpoint),
+            _code_system_route(runtime),
             Route("/", landing_page(settings, CHECKS, runtime.warnings)),
             *common_routes,
             *([] if settings.admin.listen else metrics_routes),
@@ -188,6 +193,7 @@ def create_app(
             Middleware(BodyBudgetMiddleware, budget=budget, server=settings.server),
         ],
         lifespan=lifespan,
+        exception_handlers={HTTPException: LoggedResponses(runtime.access_log).not_found},
         fhir_endpoint=None if is_shared else mounts[0].fhir_endpoint,
     )
     admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
@@ -195,7 +201,7 @@ def create_app(
         [admin_landing, *common_routes, *metrics_routes, *admin_routes],
         middleware=[Middleware(AllowedHosts, names=names_of(settings.admin))],
     )
-    app.state.http = protocol_class(settings.server, runtime.fast_path_cache)
+    app.state.http = protocol_class(settings.server, runtime.fast_path_cache, runtime.access_log)
     app.state.end_waits = runtime.has_ended.set
     app.state.drain_seconds = settings.server.drain_seconds
     return app
@@ -216,7 +222,11 @@ def _unread_paths(settings: Settings) -> tuple[str, ...]:
 def _webhook_routes(runtime: Runtime) -> list[Route]:
     """Route of Halo's webhooks, if a secret is configured."""
     parts = runtime.settings, runtime.store, runtime.counters, runtime.sites
-    return webhook_routes(*parts, runtime.metrics, runtime.exit_stack)
+    routes, logged = (
+        webhook_routes(*parts, runtime.metrics, runtime.exit_stack),
+        LoggedResponses(runtime.access_log),
+    )
+    return [Route(route.path, logged.of(route.endpoint), methods=["POST"]) for route in routes]
 
 
 def _common_routes(runtime: Runtime) -> list[Route]:
@@ -232,15 +242,21 @@ def _common_routes(runtime: Runtime) -> list[Route]:
 
 
 def _starlette(routes: list[Route], **options: Any) -> Starlette:
-    app = DirectApplication(routes=routes, exception_handlers={HTTPException: not_found}, **options)
+    app = DirectApplication(routes=routes, **({"exception_handlers": {HTTPException: not_found}} | options))
     app.router.redirect_slashes = False  # the absolute URL of a redirect would ignore proxy prefixes
     return app
 
 
-def _fhir_routes(base: str, endpoint: Endpoint) -> list[Route]:
+def _code_system_route(runtime: Runtime, base: str = "") -> Route:
+    logged = LoggedResponses(runtime.access_log)
+    interaction = Interaction("read", "CodeSystem")
+    return Route(base + CODE_SYSTEM_PATH, logged.of(code_system_endpoint, interaction))
+
+
+def _fhir_routes(runtime: Runtime, base: str, endpoint: Endpoint) -> list[Route]:
     """Routes of a FHIR base: the gateway's CodeSystem, and the endpoint for all other paths."""
     return [
-        Route(base + CODE_SYSTEM_PATH, code_system_endpoint),
+        _code_system_route(runtime, base),
         Route(base, endpoint),
         Route(base + "/{path:path}", endpoint),
     ]

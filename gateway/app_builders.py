@@ -1,5 +1,6 @@
-"""Builders of the budgets of apps and of prices from the settings."""
+"""Builders of the budgets of apps, of prices and of names in the log from the settings."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import get_args
 
@@ -10,6 +11,7 @@ from gateway.ledger.prices import Prices
 from gateway.settings import Settings
 from gateway.settings.apps import App
 from gateway.settings.resolve import merged_site_settings
+from gateway.telemetry.site_labels import SiteLabels
 
 
 def prices_of(settings: Settings) -> Prices:
@@ -29,6 +31,13 @@ def app_usage_of(settings: Settings) -> AppUsage:
     default = merged_site_settings(settings, settings.server.default_site or "").time_zone
     zone = default or next(iter(zones), None) or "UTC"
     return AppUsage({name: _budget_of(app) for name, app in settings.apps.items()}, load_zone(zone))
+
+
+def site_labels(settings: Settings, ids: Callable[[str], str]) -> SiteLabels:
+    """Names of sites in the log; `ids` returns the short id of a GUID."""
+    aliases = {guid: site.name for guid, site in settings.sites.items() if site.name}
+    mounts = {mount.path: name for name, mount in settings.upstreams.items()}
+    return SiteLabels(aliases, ids, mounts, settings.server.default_site or "")
 
 
 def _budget_of(app: App) -> AppBudget:

@@ -2,7 +2,6 @@
 
 A search at a practice passes these handlers, from the outside in:
 
-AccessLog            one log line per request                      telemetry/access_log.py
 ErrorHandler         Failure -> OperationOutcome                   web/errors.py
 BatchExecutor        sends each entry of a batch as one request    batch/executor.py
 SavingsMeter         counts requests answered without a query      ledger/metering.py
@@ -33,13 +32,13 @@ EngineDetector       notes the version of the site's FHIR engine   sites/engine_
 UpstreamMeter        counts billable upstream requests             ledger/metering.py
 UpstreamClient       sends the request                             upstreams/client.py
 
-A SQL query passes AccessLog, ErrorHandler, SavingsMeter, and all from SpendingGate on: the same objects.
-Before these come HeldPolls, which waits for a query's end (sql/held_polls.py), and SqlParameters, which
-declares large parameters in text (repairs/sql_parameters.py).
+A SQL query passes ErrorHandler, SavingsMeter, and all from SpendingGate on: the same objects. Before
+these come HeldPolls, which waits for a query's end (sql/held_polls.py), and SqlParameters, which declares
+large parameters in text (repairs/sql_parameters.py).
 
 A request to a mounted upstream that is no Halo Connect passes these; the whole upstream is one site:
 
-AccessLog, ErrorHandler, SavingsMeter as above
+ErrorHandler, SavingsMeter as above
 RequestRepairs       those of the base URL, plugins and packs      repairs/handlers.py
 ResponseCache        if the mount has one, else CacheBypass        cache/response_cache.py
 ResponseRepairs      the same repairs, response side               repairs/handlers.py
@@ -90,7 +89,6 @@ from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.engine_version import EngineDetector
 from gateway.sql.held_polls import HeldPolls
-from gateway.telemetry.access_log import AccessLog
 from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.dialect import Dialect
@@ -141,7 +139,7 @@ def practice_chain(
     knowledge: SiteKnowledge,
     upstream_handlers: UpstreamHandlers | None = None,
 ) -> Chain:
-    """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
+    """Build the handlers outside of resilience, from ErrorHandler to ResponseRepairs."""
     settings, cipher = runtime.settings, runtime.token_cipher
     cache = ResponseCache(
         search_executor(settings, sender, knowledge),
@@ -165,7 +163,7 @@ def with_batches(handler: Handler, runtime: Runtime, repairs: Sequence[Repair]) 
     alone = with_observability(handler, runtime, repairs)
     metered = SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs)
     reject = EntryRejection(runtime.recorder)
-    return AccessLog(ErrorHandler(BatchExecutor(metered, alone, reject, runtime.settings)))
+    return ErrorHandler(BatchExecutor(metered, alone, reject, runtime.settings, runtime.access_log.log))
 
 
 def outlook_of(cache: ResponseCache, handlers: UpstreamHandlers | None) -> Outlook:
@@ -244,7 +242,7 @@ def with_held_polls(handler: Handler, runtime: Runtime, policies: RequestPolicie
 
 def with_observability(handler: Handler, runtime: Runtime, repairs: Sequence[Repair] = REPAIRS) -> Handler:
     """Wrap a handler in the outermost handlers of every chain; `repairs` are those that it applies."""
-    return AccessLog(ErrorHandler(SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs)))
+    return ErrorHandler(SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs))
 
 
 def with_advice(handler: Handler, runtime: Runtime) -> Handler:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from gateway.cache_validity import CacheValidity
 from gateway.dates.instants import InstantOutput, LabelMode
 from gateway.dates.plan import DatePlan
 from gateway.dates.support import DateSearchSupport
@@ -102,14 +103,20 @@ class SendPermit(NamedTuple):
 
 
 class UpstreamUse(NamedTuple):
-    """Upstream requests behind a response or failure: number, and seconds of those that were not repeated."""
+    """Upstream requests behind a response or failure: number, and seconds of those that were not repeated.
+
+    `queries`: how many of the requests may be billed.
+    """
 
     requests: int = 0
     seconds: float = 0.0
+    queries: int = 0
 
     def plus(self, other: "UpstreamUse") -> "UpstreamUse":
         """Sum of both."""
-        return UpstreamUse(self.requests + other.requests, self.seconds + other.seconds)
+        return UpstreamUse(
+            self.requests + other.requests, self.seconds + other.seconds, self.queries + other.queries
+        )
 
 
 NO_USE = UpstreamUse()
@@ -198,21 +205,6 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
         return self.upstream_search.form.encode() if is_form and is_changed else self.body
 
 
-class CacheValidity(NamedTuple):
-    """Validity of a fresh response from the cache: its age now, and for how many seconds it stays fresh.
-
-    Both are durations, because a clock may be set back. `is_locally_current` returns whether no write
-    through this process has invalidated the response; `is_current` checks that for all replicas and is None
-    if there are none. `detail`: why it is fresh past its lifetime, for Cache-Status.
-    """
-
-    age: float
-    fresh_seconds: float
-    is_locally_current: Callable[[], bool]
-    is_current: Callable[[], Awaitable[bool]] | None = None
-    detail: str = ""
-
-
 class Paging(NamedTuple):
     """Positions of further pages by link relation; `links_omitted`: the body of the response has no links."""
 
@@ -226,6 +218,7 @@ class FhirResponse(msgspec.Struct, frozen=True):
     A parsed Bundle travels as `bundle` and stands for the body. `paging` is there if the positions of further
     pages are known, `cache_validity` if a cache gave the response. `ignored_parameters`: those that the
     upstream did not use. `upstream_use`: the upstream requests that this client's request caused.
+    `failure_code`: that of the failure which the response reports.
     """
 
     status: int
@@ -237,6 +230,7 @@ class FhirResponse(msgspec.Struct, frozen=True):
     ignored_parameters: frozenset[str] = frozenset()
     cache_validity: CacheValidity | None = None
     upstream_use: UpstreamUse = NO_USE
+    failure_code: str = ""
 
     def header(self, name: str) -> str:
         """Return the first value of a header (lower-case name), or an empty string."""

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from gateway.admin.health import Checks
 from gateway.advice.shape_log import ShapeLog
-from gateway.app_builders import app_usage_of
+from gateway.app_builders import app_usage_of, site_labels
 from gateway.apps.app import OTHER
 from gateway.apps.recognition import AppDirectory
 from gateway.builders import RequestPolicies, cache_config, caller_secret, remaining_wait_of, token_cipher
@@ -48,6 +48,7 @@ from gateway.stores.base import Store
 from gateway.stores.channel import Channel, NoChannel
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.namespace import NamespacedStore
+from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web.fast_path import FastPathCache, LogRequestFactory
@@ -154,6 +155,9 @@ class Runtime:
             unread_app=OTHER if self.settings.apps else "",
         )
 
+        labels = site_labels(self.settings, self.sites.ids)
+        self.access_log = AccessLog(labels, lambda *caller: self.names.caller(*caller).name)
+
     def _update_app_usage(self, usage: AppUsageByDay) -> None:
         self.app_usage.update_from_ledger(usage, self.now())
 
@@ -169,6 +173,7 @@ class Runtime:
             vary_by_user_agent=self.apps.varies_by_user_agent,
             outcome_counts=self.outcome_counts,
             log_request_factory=self.log_request_factory,
+            access_log=self.access_log,
         )
         cache.watch(self.counters.generation, self.channel or NoChannel())
         return cache
@@ -237,7 +242,9 @@ class Runtime:
         dialect = mounted.resolved_dialect if mounted else HALO_CONNECT
         url = str((mounted or self.settings.upstream).url)
         types = RESOURCE_TYPES_BY_VERSION[mounted.fhir_version if mounted else "4.0"]
-        return RejectionCounter(self.recorder, self.sites, site, is_fhir, dialect, url, types)
+        return RejectionCounter(
+            self.recorder, self.sites, site, is_fhir, dialect, url, types, self.access_log
+        )
 
     @property
     def warnings(self) -> Checks:

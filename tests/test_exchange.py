@@ -29,7 +29,7 @@ def test_plan_changes_in_a_copy_only() -> None:
 
 
 def test_upstream_uses_add_up() -> None:
-    assert UpstreamUse(1, 0.5).plus(UpstreamUse(2, 1.0)) == (3, 1.5)
+    assert UpstreamUse(1, 0.5, 1).plus(UpstreamUse(2, 1.0, 2)) == (3, 1.5, 3)
     assert json_response({}).upstream_use == NO_USE
 
 

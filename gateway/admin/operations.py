@@ -34,6 +34,7 @@ from gateway.plugins.extensions_of import mount_issue_ids
 from gateway.settings import Settings
 from gateway.settings.extensions import extension_issues
 from gateway.settings.resolve import DEFAULT_SITE
+from gateway.settings.site_ids import SiteIds
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.web.fast_path import FastPathCache
@@ -99,6 +100,7 @@ class Operations:
         names = SiteNames(
             {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE},
             self._mounts,
+            SiteIds(sites),
         )
         groups = (
             LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports, self._flush_hits),

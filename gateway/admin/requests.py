@@ -1,6 +1,6 @@
 """Strict parsing of operators' requests, and responses to them."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.http.request_path import parse_guid
+from gateway.settings.site_ids import SiteIds
 from gateway.web import request_checks
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ class SiteNames:
 
     aliases: Mapping[str, str] = field(default_factory=dict)
     mounts: Collection[str] = ()
+    ids: Callable[[str], str] = field(default_factory=SiteIds)
 
     def guid_of(self, site: str) -> str:
         """GUID of an alias; any other text in lower case."""
@@ -45,7 +47,7 @@ class SiteNames:
 
     def display_name(self, guid: str) -> str:
         """Alias of a practice, or the beginning of its GUID."""
-        return guid if guid in self.mounts else self.aliases.get(guid) or guid[:8]
+        return guid if guid in self.mounts else self.aliases.get(guid) or self.ids(guid)
 
 
 def query_parameters(request: Request, allowed_names: Iterable[str]) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from gateway.batch.bundle import BatchEntry
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Headers, SearchPlan
-from gateway.fhir.interaction import Interaction
+from gateway.fhir.interaction import NOT_FHIR, Interaction
 from gateway.http.headers import is_plain_value
 from gateway.http.negotiation import FHIR_JSON, response_media_type
 from gateway.http.request_path import path_segments
@@ -76,6 +76,13 @@ def entry_request(batch: FhirRequest, entry: BatchEntry, number: int, settings: 
         headers=headers,
         body=content.body,
         request_id=f"{batch.request_id}.{number}",
+    )
+
+
+def unread_entry(batch: FhirRequest, entry: BatchEntry, number: int) -> FhirRequest:
+    """Return a request for an entry that is no valid one: for its log line and response, never to be sent."""
+    return batch.replace(
+        method=entry.method, interaction=NOT_FHIR, body=b"", request_id=f"{batch.request_id}.{number}"
     )
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from msgspec import Raw
 
 from gateway.batch.bundle import BatchEntry, batch_entries
-from gateway.batch.entry_request import entry_request
+from gateway.batch.entry_request import entry_request, unread_entry
 from gateway.batch.entry_response import encode_batch_response, encode_entry
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
@@ -22,20 +22,31 @@ _RESEND_SECONDS = 0.25
 
 #: Reports a failure before a handler ran, and returns its response.
 Reject = Callable[[FhirRequest, Failure], FhirResponse]
+#: Logs an entry with its response and the seconds that it took, once.
+LogEntry = Callable[[FhirRequest, FhirResponse, float], None]
 
 
 class BatchExecutor:
     """Sends the entries of a batch Bundle to `entry_handler`; `inner` gets every other request.
 
     `entry_handler` returns a response for every request, also for a failure. `reject` does so for an entry
-    that is no valid request, and reports it.
+    that is no valid request, and reports it. `log_entry` logs each entry with the response that it has in the
+    end.
     """
 
-    def __init__(self, inner: Handler, entry_handler: Handler, reject: Reject, settings: Settings) -> None:
+    def __init__(
+        self,
+        inner: Handler,
+        entry_handler: Handler,
+        reject: Reject,
+        settings: Settings,
+        log_entry: LogEntry = lambda *_: None,
+    ) -> None:
         self._inner = inner
         self._entry_handler = entry_handler
         self._reject = reject
         self._settings = settings
+        self._log_entry = log_entry
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the inner response, or the batch-response."""
@@ -48,7 +59,7 @@ class BatchExecutor:
             return self._reject(request, failure)
         if entries is None:
             return await self._inner(request)
-        run = _BatchRun(request, self._entry_handler, self._reject, self._settings)
+        run = _BatchRun(request, self._entry_handler, self._reject, self._settings, self._log_entry)
         return await run.response_to(entries)
 
 
@@ -56,12 +67,18 @@ class _BatchRun:
     """One batch: the encoded responses to its entries so far, and what they mean for the next ones."""
 
     def __init__(
-        self, batch: FhirRequest, entry_handler: Handler, reject: Reject, settings: Settings
+        self,
+        batch: FhirRequest,
+        entry_handler: Handler,
+        reject: Reject,
+        settings: Settings,
+        log_entry: LogEntry,
     ) -> None:
         self._batch = batch
         self._entry_handler = entry_handler
         self._reject = reject
         self._settings = settings
+        self._log_entry = log_entry
         self._requests: dict[int, FhirRequest] = {}
         self._entries: dict[int, Raw] = {}
         self._bytes, self._is_full = 0, False
@@ -92,7 +109,8 @@ class _BatchRun:
         try:
             self._requests[number] = entry_request(self._batch, entry, number, self._settings)
         except Failure as failure:
-            self._add(number, self._batch, self._reject(self._batch, failure))
+            unread = unread_entry(self._batch, entry, number)
+            self._add(number, unread, self._reject(self._batch, failure))
 
     async def _send_in_turn(self, numbers: Iterator[int]) -> None:
         """Send requests one by one; the time of the upstream requests is no waiting time of the next."""
@@ -100,13 +118,13 @@ class _BatchRun:
         for number in numbers:
             async with self._one_start:
                 await asyncio.sleep(0)  # an entry that is refused or cached does not wait by itself
-            request = self._requests[number]
+            request, start = self._requests[number], _now()
             response = self._unsent_response(request)
             if response is None:
                 response = await self._send(request.after(use))
                 use = use.plus(response.upstream_use)
                 self._note(request, response)
-            self._add(number, request, response)
+            self._add(number, request, response, _now() - start)
 
     async def _send(self, request: FhirRequest) -> FhirResponse:
         """Send an entry; after the first one that was refused as surplus, one at a time.
@@ -127,7 +145,7 @@ class _BatchRun:
     def _unsent_response(self, request: FhirRequest) -> FhirResponse | None:
         """Response to an entry that is not sent because of earlier ones; None if it is."""
         if self._refusal is not None:
-            return self._refusal
+            return self._refusal.with_upstream_use(NO_USE)
         is_write = may_write(request)
         if is_write and self._has_failed_write:
             return self._reject(request, Failure(catalog.BATCH_CHANGE_HELD))
@@ -143,12 +161,13 @@ class _BatchRun:
         if may_write(request) and response.status in _MAY_HAVE_WRITTEN:
             self._has_failed_write = True
 
-    def _add(self, number: int, request: FhirRequest, response: FhirResponse) -> None:
+    def _add(self, number: int, request: FhirRequest, response: FhirResponse, seconds: float = 0.0) -> None:
         """Add the response to an entry; a result beyond the maximum size without its body, an error whole."""
         is_result = response.status < HTTPStatus.BAD_REQUEST
         if is_result and self._bytes + len(response.body) > self._settings.server.max_batch_response:
             self._is_full = True
             response = self._without_body(request, response)
+        self._log_entry(request, response, seconds)
         self._bytes += len(response.body)
         self._entries[number] = encode_entry(request, response)
 
@@ -156,7 +175,13 @@ class _BatchRun:
         """Return the response without its body: a write still succeeded, a read has no result."""
         if may_write(request):
             return response.replace(body=b"")
-        return self._reject(request, Failure(catalog.BATCH_RESPONSE_TOO_LARGE))
+        rejection = self._reject(request, Failure(catalog.BATCH_RESPONSE_TOO_LARGE))
+        return rejection.with_upstream_use(response.upstream_use)
+
+
+def _now() -> float:
+    """Seconds of the event loop's clock, which is the monotonic one of deadlines."""
+    return asyncio.get_running_loop().time()
 
 
 def _is_surplus(response: FhirResponse) -> bool:
@@ -166,8 +191,8 @@ def _is_surplus(response: FhirResponse) -> bool:
 
 
 def _has_time(request: FhirRequest) -> bool:
-    """Whether an entry may wait once more; the event loop's clock is the monotonic one of deadlines."""
-    return asyncio.get_running_loop().time() + _RESEND_SECONDS < request.deadline
+    """Whether an entry may wait once more."""
+    return _now() + _RESEND_SECONDS < request.deadline
 
 
 #: Statuses of a write after which it is not certain that nothing was changed.

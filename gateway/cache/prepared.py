@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.exchange import CacheValidity
+from gateway.cache_validity import CacheValidity
 from gateway.http.cache_status import CacheStatus
 
 RawHeader = tuple[bytes, bytes]

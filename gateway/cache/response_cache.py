@@ -22,9 +22,10 @@ from gateway.cache.stored_response import (
     without_exchange_headers,
 )
 from gateway.cache.validators import has_gateway_etag, not_modified, with_weak_etag, without_validators
+from gateway.cache_validity import CacheValidity
 from gateway.errors.catalog import ETAG_WITHOUT_VERSION, NOT_CACHED
 from gateway.errors.failure import Failure
-from gateway.exchange import NO_USE, CacheValidity, FhirRequest, FhirResponse, Handler, Site, may_write
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, Site, may_write
 from gateway.http.cache_status import (
     CacheStatus,
     ForwardReason,

@@ -14,7 +14,9 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.fhir.raw_json import UnreadableError
 from gateway.ledger.cost import (
+    BILLABLE_CLASSES,
     Attribution,
+    CostClass,
     cost_before_response,
     cost_of_failure,
     cost_of_response,
@@ -51,10 +53,13 @@ class UpstreamMeter:
             attribution = self._attribution_after_success(request, attribution)
         except Failure as failure:
             cost, octets = cost_of_failure(request, failure), _body_size(failure)
-            raise failure.with_upstream_use(UpstreamUse(1, self._clock() - start)) from failure.__cause__
+            raise failure.with_upstream_use(self._use(start, cost)) from failure.__cause__
         finally:
             self._recorder.end_request(open_request, attribution, cost, octets, self._clock() - start)
-        return response.replace(upstream_use=UpstreamUse(1, self._clock() - start))
+        return response.replace(upstream_use=self._use(start, cost))
+
+    def _use(self, start: float, cost: CostClass) -> UpstreamUse:
+        return UpstreamUse(1, self._clock() - start, int(cost in BILLABLE_CLASSES))
 
     def _attribution_after_success(self, request: FhirRequest, before: Attribution) -> Attribution:
         """Attribution of a request whose response proves its caller and site."""

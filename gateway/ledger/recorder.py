@@ -99,11 +99,15 @@ class Recorder:
         code: str,
         caller: str,
         app: str = "",
-    ) -> None:
-        """Count a request rejected before it was read, as free; `caller` and `app` as in `FhirRequest`."""
+    ) -> Attribution:
+        """Count a request rejected before it was read, as free; `caller` and `app` as in `FhirRequest`.
+
+        Return to whom it is attributed.
+        """
         attribution = self._attribution_for(site, headers, interaction, caller, app or self._unread_app)
         self.count_requests(attribution, CostClass.FREE)
         self.metrics.count_failure(attribution, code)
+        return attribution
 
     def count_requests(
         self,

@@ -77,7 +77,7 @@ class Retry:
                     wait = await self._retry_delay(request, failure, attempts)
                     if wait is None:
                         raise _final_failure(failure, attempts, use) from failure.__cause__
-                    use = UpstreamUse(use.requests + failure.upstream_use.requests)
+                    use = use.plus(failure.upstream_use)._replace(seconds=0.0)  # they count as waiting
                     await self._sleep(wait)
                 else:
                     if attempts == 1:

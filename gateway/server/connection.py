@@ -7,17 +7,17 @@ rejects in plain text. This one rejects with an OperationOutcome before a reques
 import asyncio
 from typing import Any, ClassVar, Literal
 
-import structlog
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.errors import catalog
 from gateway.errors.failure import FailureKind
 from gateway.server.joined_writes import JoinedWrites
-from gateway.server.rejection import encode_rejection, rejection_app
+from gateway.server.rejection import Rejection, rejection_app
 from gateway.server.upgrade_offer import HttpProtocol
 from gateway.settings import Server
+from gateway.telemetry.access_log import AccessLog
+from gateway.web.request_notes import note_early_end
 
-_log = structlog.get_logger()
 #: Paths served beyond the connection limit, so that a busy gateway is not restarted as a dead one.
 _UNLIMITED_PATHS = frozenset({b"/livez", b"/readyz", b"/healthz", b"/metrics"})
 #: Seconds for which the gateway reads on after a rejection, so that the client sees the response (RFC 9112
@@ -92,6 +92,7 @@ class LimitedConnection(WriteTimeout):
     """A connection within `limits`; `limited_connection_class` makes the class for a server."""
 
     limits: ClassVar[Server]
+    request_log: ClassVar[AccessLog] = AccessLog()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -119,6 +120,7 @@ class LimitedConnection(WriteTimeout):
         self._start_read_timer("")
         self._unparsed_bytes = b""
         if self._running_cycle is not None:
+            note_early_end(self._running_cycle.scope, "client-left")
             self._running_cycle.disconnected = True
             self._running_cycle.message_event.set()
         super().connection_lost(exc)
@@ -167,7 +169,7 @@ class LimitedConnection(WriteTimeout):
         self._current_part = "body"
         kind = self._rejection_kind()
         if kind is not None:
-            self.app = rejection_app(kind)
+            self.app = rejection_app(kind, self.request_log)
         elif self._respond_at_once():
             return
         super().on_headers_complete()
@@ -229,14 +231,17 @@ class LimitedConnection(WriteTimeout):
         """Respond, then read on for a moment: closing with unread data may lose the response."""
         self._is_rejected = True
         self._start_read_timer("")
-        _log.info("request-rejected", code=kind.code, status=kind.status)
-        if self._is_responding and not (self._current_part == "body" and self._has_unstarted_response):
+        is_running = self._current_part == "body" and self._has_unstarted_response
+        rejection = Rejection(kind, self.cycle.scope if is_running else None)
+        rejection.log(self.request_log)
+        if self._is_responding and not is_running:
             self.transport.abort()
             return
         if self._is_responding:
+            note_early_end(self.cycle.scope, "answered")
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.write(encode_rejection(kind))
+        self.transport.write(rejection.encode())
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._read_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
@@ -270,6 +275,7 @@ class LimitedConnection(WriteTimeout):
         return self._is_responding and not self.cycle.response_started
 
 
-def limited_connection_class(server: Server) -> type[LimitedConnection]:
+def limited_connection_class(server: Server, request_log: AccessLog | None = None) -> type[LimitedConnection]:
     """Return the protocol class of a server with these limits."""
-    return type("ServerConnection", (LimitedConnection,), {"limits": server})
+    members = {"limits": server, "request_log": request_log or AccessLog()}
+    return type("ServerConnection", (LimitedConnection,), members)

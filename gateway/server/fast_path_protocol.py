@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from gateway.cache.prepared import RawHeader, render_headers
 from gateway.server.connection import LimitedConnection, limited_connection_class
 from gateway.settings import Server
+from gateway.telemetry.access_log import AccessLog
 from gateway.web import request_id
 from gateway.web.fast_path import FastPathCache
 from gateway.web.head_table import MAX_HEAD_BYTES, SEPARATE_WRITE_BYTES, HeadEntry
@@ -217,10 +218,11 @@ def _response_start(default_headers: tuple[RawHeader, ...]) -> bytes:
     return STATUS_LINE[200] + render_headers(default_headers)
 
 
-def protocol_class(limits: Server, hits: FastPathCache | None) -> type[LimitedConnection]:
+def protocol_class(
+    limits: Server, hits: FastPathCache | None, request_log: AccessLog | None = None
+) -> type[LimitedConnection]:
     """Return the protocol class of a server with these limits; without hits, one without fast path."""
-    return (
-        type("Protocol", (FastPathProtocol,), {"limits": limits, "hits": hits})
-        if hits
-        else limited_connection_class(limits)
-    )
+    if hits is None:
+        return limited_connection_class(limits, request_log)
+    members = {"limits": limits, "hits": hits, "request_log": request_log or AccessLog()}
+    return type("Protocol", (FastPathProtocol,), members)

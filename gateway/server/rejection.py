@@ -1,39 +1,59 @@
 """Responses of a connection to requests that it rejects before the application sees them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
+from typing import Any
 
-import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors.failure import Failure, FailureKind
+from gateway.exchange import FhirResponse
+from gateway.telemetry.access_log import AccessLog, Answer
 from gateway.web.endpoint import response_headers, send_response
 from gateway.web.errors import error_response
 from gateway.web.request_id import request_id
 from gateway.web.request_reader import request_id_of
 
-_log = structlog.get_logger()
+
+@dataclass(frozen=True)
+class Rejection:
+    """A request that a connection rejects, and its ASGI scope; None for bytes that never became a request."""
+
+    kind: FailureKind
+    scope: Mapping[str, Any] | None = None
+    response: FhirResponse = field(init=False)
+
+    def __post_init__(self) -> None:
+        response = error_response(Failure(self.kind)).with_header("connection", "close")
+        object.__setattr__(self, "response", response)
+
+    @cached_property
+    def request_id(self) -> str:
+        """Id of the request in the response and in the log."""
+        return request_id_of(Request(dict(self.scope))) if self.scope else request_id("")
+
+    def log(self, access_log: AccessLog) -> None:
+        """Log the request."""
+        answer = Answer(self.request_id, self.kind.status, self.kind.code, len(self.response.body))
+        path, method = (self.scope["path"], self.scope["method"]) if self.scope else ("", "")
+        access_log.log_unread(path, method, answer)
+
+    def encode(self) -> bytes:
+        """Encode the response."""
+        lines = [b"%s: %s\r\n" % header for header in response_headers(self.response, self.request_id)]
+        start = f"HTTP/1.1 {self.kind.status} {HTTPStatus(self.kind.status).phrase}\r\n".encode()
+        return b"".join([start, *lines, b"\r\n", self.response.body])
 
 
-def rejection_app(kind: FailureKind) -> ASGIApp:
+def rejection_app(kind: FailureKind, access_log: AccessLog) -> ASGIApp:
     """Return an application that responds to each request with a failure, and closes the connection."""
 
     async def reject_request(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        _log.info("request-rejected", code=kind.code, status=kind.status)
-        await send_response(
-            error_response(Failure(kind)).with_header("connection", "close"),
-            request,
-            send,
-            request_id_of(request),
-        )
+        rejection = Rejection(kind, scope)
+        rejection.log(access_log)
+        await send_response(rejection.response, Request(scope, receive), send, rejection.request_id)
 
     return reject_request
-
-
-def encode_rejection(kind: FailureKind) -> bytes:
-    """Encode the response to bytes that never became a request."""
-    response = error_response(Failure(kind)).with_header("connection", "close")
-    lines = [b"%s: %s\r\n" % header for header in response_headers(response, request_id(""))]
-    start = f"HTTP/1.1 {kind.status} {HTTPStatus(kind.status).phrase}\r\n".encode()
-    return b"".join([start, *lines, b"\r\n", response.body])

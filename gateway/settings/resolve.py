@@ -13,6 +13,7 @@ from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
 from gateway.http.request_path import GUID_PATTERN
 from gateway.settings import Settings, SiteSettings
+from gateway.settings.site_ids import SiteIds
 from gateway.sites.engine_version import normalise_version
 from gateway.sites.issue_states import SiteFindings, Verdict
 
@@ -26,10 +27,14 @@ class ConfiguredSites:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._default_site = _build_site(settings, DEFAULT_SITE)
+        default = settings.server.default_site
+        named = {*settings.sites, default} - {DEFAULT_SITE, None}
+        #: Ids of practices: short, and of the configured ones each is unique.
+        self.ids = SiteIds(guid for guid in named if guid)
+        self._default_site = _build_site(settings, DEFAULT_SITE, self.ids)
         self._unnamed_site = lru_cache(maxsize=1024)(self._site_by_default)
         self._named_sites = {
-            guid: _build_site(settings, guid) for guid in settings.sites if guid != DEFAULT_SITE
+            guid: _build_site(settings, guid, self.ids) for guid in settings.sites if guid != DEFAULT_SITE
         }
 
     def require(self, guid: str) -> Site:
@@ -61,10 +66,10 @@ class ConfiguredSites:
             return site
         merged = merged_site_settings(self._settings, guid)
         disabled = frozenset(repair for repair, on in merged.repairs.items() if not on)
-        return Site(guid, load_zone("UTC"), merged.name or guid[:8], disabled)
+        return Site(guid, load_zone("UTC"), merged.name or self.ids(guid), disabled)
 
     def _site_by_default(self, guid: str) -> Site | None:
-        return self._default_site and replace(self._default_site, guid=guid, name=guid[:8])
+        return self._default_site and replace(self._default_site, guid=guid, name=self.ids(guid))
 
 
 def merged_site_settings(settings: Settings, guid: str) -> SiteSettings:
@@ -104,7 +109,7 @@ def _site_findings(site_settings: SiteSettings) -> SiteFindings | None:
 PROBED_FACETS = {"inactive-records": "Patient"}
 
 
-def _build_site(settings: Settings, guid: str) -> Site | None:
+def _build_site(settings: Settings, guid: str, ids: SiteIds) -> Site | None:
     merged = merged_site_settings(settings, guid)
     if merged.time_zone is None:
         return None
@@ -112,7 +117,7 @@ def _build_site(settings: Settings, guid: str) -> Site | None:
     return Site(
         guid,
         zone,
-        merged.name or guid[:8],
+        merged.name or ids(guid),
         frozenset(repair for repair, on in merged.repairs.items() if not on),
         _date_search_support(settings, merged),
         MappingProxyType(merged.last_updated_input),

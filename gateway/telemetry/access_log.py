@@ -1,56 +1,172 @@
-"""Access log: one line per request with its names, codes, size and duration, but no values."""
+"""Event `request`: one for each request, with names, codes, size and duration, but no values."""
 
 import logging
-from collections.abc import Callable
-from time import perf_counter
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
 
 import structlog
 
 from gateway.dates.registry import is_registered
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import FhirRequest, FhirResponse, Headers
+from gateway.fhir.interaction import NOT_FHIR, Interaction
 from gateway.fhir.search_params import RESULT_PARAMETERS, Parameter
+from gateway.http.cache_status import cache_outcome
+from gateway.http.proved_callers import caller_of
+from gateway.telemetry.site_labels import NO_SITE, SiteLabel, SiteLabels
 
 _log = structlog.get_logger()
+#: Status in the log of a request without a response, because its client left (as nginx logs it).
+CLIENT_LEFT_STATUS: Final = 499
+#: Methods that the log names; any other is `other`, because a client may write a value in its place.
+_METHODS: Final = frozenset(
+    {"", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+)
+_OTHER_METHOD: Final = "other"
+#: Returns the name of a caller by the header fields and the identity at the upstream, as the ledger has it.
+CallerName = Callable[[Headers, str], str]
+
+
+class Answer(NamedTuple):
+    """Response to a request that no handler saw; `request_id` is the one that the client sees."""
+
+    request_id: str
+    status: int
+    code: str = ""
+    octets: int = 0
+    seconds: float = 0.0
+
+
+class Sender(NamedTuple):
+    """What is known of the sender of a request that no handler saw, and of its interaction."""
+
+    caller: str = ""
+    app: str = ""
+    interaction: Interaction = NOT_FHIR
+
+
+UNKNOWN_SENDER = Sender()
 
 
 class AccessLog:
-    """Outermost handler: logs each request after its response."""
+    """Writes the event `request`; `caller_name` returns alias, digits or `unproved`."""
 
-    def __init__(self, inner: Handler, clock: Callable[[], float] = perf_counter) -> None:
-        self._inner = inner
-        self._clock = clock
+    def __init__(
+        self,
+        labels: SiteLabels = SiteLabels(),  # noqa: B008 - it does not change
+        caller_name: CallerName = lambda *_: "",
+    ) -> None:
+        self.labels = labels
+        self._caller_name = caller_name
 
-    async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Return the inner response, unchanged."""
-        start = self._clock()
-        response = await self._inner(request)
-        if not _log.is_enabled_for(logging.INFO):
-            return response
+    def log(
+        self,
+        request: FhirRequest,
+        response: FhirResponse,
+        seconds: float,
+        *,
+        is_cut_off: bool = False,
+        is_client_gone: bool = False,
+    ) -> None:
+        """Log a request with its response; one that the shutdown of the gateway cut off as a warning."""
+        level = logging.WARNING if is_cut_off else logging.INFO
+        if _log.is_enabled_for(level):
+            fields = self.shared_fields(request, response)
+            if is_client_gone:
+                fields["client_left"] = True
+            _log.log(level, "request", **fields, ms=_milliseconds(seconds))
+
+    def log_left(self, request: FhirRequest, seconds: float) -> None:
+        """Log a request that ended without a response, because its client left."""
+        self.log(request, FhirResponse(CLIENT_LEFT_STATUS), seconds, is_client_gone=True)
+
+    def shared_fields(self, request: FhirRequest, response: FhirResponse) -> dict[str, Any]:
+        """Return the fields of a request and its response; all but the id are those of each equal hit."""
+        caller = self._caller_name(request.headers, caller_of(request))
+        return {
+            **request_log_fields(request, self.labels.label_of(request), caller),
+            **_response_fields(response),
+        }
+
+    def log_unread(
+        self,
+        path: str,
+        method: str,
+        answer: Answer,
+        sender: Sender = UNKNOWN_SENDER,
+        *,
+        is_client_gone: bool = False,
+    ) -> None:
+        """Log a request that no handler saw; `path` and `method` as received, empty if they were not."""
+        gone = {"client_left": True} if is_client_gone else {}
         _log.info(
             "request",
-            **request_log_fields(request),
-            status=response.status,
-            repairs=response.applied_repairs,
-            bytes=len(response.body),
-            ms=round((self._clock() - start) * 1000, 1),
+            **_names(answer.request_id, self.labels.of_path(path), sender.caller, sender.app),
+            **_action(method, sender.interaction, ()),
+            **_result(answer.status, answer.code, octets=answer.octets),
+            **gone,
+            ms=_milliseconds(answer.seconds),
         )
-        return response
 
 
-def request_log_fields(request: FhirRequest) -> dict[str, object]:
+def request_log_fields(
+    request: FhirRequest, site: SiteLabel = NO_SITE, caller: str = ""
+) -> dict[str, object]:
     """Return the fields of a request that may be logged: names and codes, no values, ids or paths."""
-    app = {"app": request.app} if request.app else {}
+    codes = {_loggable_parameter(request, parameter) for parameter in request.client_search.parameters}
     return {
-        "request_id": request.request_id,
-        **app,
-        "site": request.site.name if request.site else "",
-        "method": request.method,
-        "interaction": request.interaction.name,
-        "type": request.interaction.type,
-        "parameters": sorted(
-            {_loggable_parameter(request, parameter) for parameter in request.client_search.parameters}
-        ),
+        **_names(request.request_id, site, caller, request.app),
+        **_action(request.method, request.interaction, codes),
     }
+
+
+def _names(request_id: str, site: SiteLabel, caller: str, app: str) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "request_id": request_id,
+        "site": site.name,
+        "site_id": site.id,
+        "caller": caller,
+    }
+    if app:
+        fields["app"] = app
+    return fields
+
+
+def _action(method: str, interaction: Interaction, parameters: Iterable[str]) -> dict[str, object]:
+    return {
+        "method": method if method in _METHODS else _OTHER_METHOD,
+        "interaction": interaction.name,
+        "type": interaction.type,
+        "parameters": sorted(parameters),
+    }
+
+
+def _response_fields(response: FhirResponse) -> dict[str, object]:
+    return _result(
+        response.status,
+        response.failure_code,
+        cache_outcome(response.header("cache-status"), response.status),
+        response.upstream_use.queries,
+        response.applied_repairs,
+        len(response.body),
+    )
+
+
+def _result(
+    status: int,
+    code: str,
+    cache: str = "",
+    queries: int = 0,
+    repairs: tuple[str, ...] = (),
+    octets: int = 0,
+) -> dict[str, object]:
+    fields: dict[str, object] = {"status": status}
+    if code:
+        fields["code"] = code
+    return {**fields, "cache": cache, "queries": queries, "repairs": repairs, "bytes": octets}
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)
 
 
 def _loggable_parameter(request: FhirRequest, parameter: Parameter) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from time import perf_counter
 
-import structlog
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -14,15 +14,15 @@ from gateway.fhir.binary_content import binary_content, permits_type
 from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
 from gateway.http.negotiation import FHIR_JSON, JSON_MEDIA_TYPES, is_json_type, media_type
-from gateway.telemetry.access_log import request_log_fields
+from gateway.telemetry.access_log import AccessLog, Answer
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.web.client_connection import run_until_shutdown, run_while_connected
 from gateway.web.errors import error_response, internal_error, shutdown_failure
 from gateway.web.fast_path import FastPathCache, request_from_scope
 from gateway.web.header_fields import DecodedRequest
+from gateway.web.request_notes import early_end_of
 from gateway.web.request_reader import request_id_of
 
-_log = structlog.get_logger()
 #: Responses contain patient data: no intermediary may store them, and they vary by credential.
 _DEFAULT_HEADERS = (
     (b"x-intermediary", b"halo-gateway"),
@@ -46,26 +46,30 @@ _UPSTREAM_CONTENT_TEXT = (
 )
 
 ReadRequest = Callable[[Request], Awaitable[FhirRequest]]
-#: Called with a request that was rejected while it was read.
-ReportRejection = Callable[[Request, Failure], None]
+#: Called with a request that was rejected while it was read, and how it was answered.
+ReportRejection = Callable[[Request, Failure, Answer], None]
 
 
 class Endpoint:
-    """Reads requests for one handler; `fast_path_cache` stores responses that may be sent again unchanged.
+    """Reads requests for one handler, and logs each with the response that it sends.
+
+    `fast_path_cache` stores responses that may be sent again unchanged.
 
     A request to which `ends_with_client` applies is cancelled when its client disconnects; any other goes on,
     because it is billed or may write. `has_ended` returns whether the gateway shuts down: a request that the
     server cancels then gets a response, too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its collaborators, each once
         self,
         read_request: ReadRequest,
         handler: Handler,
         report_rejection: ReportRejection = lambda *_: None,
         fast_path_cache: FastPathCache | None = None,
+        *,
         ends_with_client: Callable[[FhirRequest], bool] = lambda _: False,
         has_ended: Callable[[], bool] = lambda: False,
+        access_log: AccessLog = AccessLog(),  # noqa: B008 - it has no state
     ) -> None:
         self._read_request = read_request
         self._handler = handler
@@ -73,33 +77,42 @@ class Endpoint:
         self._fast_path_cache = fast_path_cache
         self._ends_with_client = ends_with_client
         self._has_ended = has_ended
+        self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a response to one request, also after an exception."""
-        request = DecodedRequest(scope, receive)
+        started_at, request = perf_counter(), DecodedRequest(scope, receive)
         try:
             reading = self._read_request(request)
             fhir_request = await run_until_shutdown(reading, self._has_ended, shutdown_failure)
         except Failure as failure:
-            await self._reject(failure, request, send)
+            await self._reject(failure, request, send, started_at)
         except Exception as error:  # noqa: BLE001 - a bug in reading must become a response, too
-            await self._reject(internal_error(error), request, send)
+            await self._reject(internal_error(error), request, send, started_at)
         else:
-            response = await self._respond_in_time(request, fhir_request)
+            response = await self._respond_in_time(request, fhir_request, started_at)
             if response is not None:
                 await send_response(response, request, send, fhir_request.request_id)
 
-    async def _respond_in_time(self, raw_request: Request, request: FhirRequest) -> FhirResponse | None:
+    async def _respond_in_time(
+        self, raw_request: Request, request: FhirRequest, started_at: float
+    ) -> FhirResponse | None:
         """Return the response, to a request that is cut off its failure; None if the client is gone."""
         work = self._respond(raw_request.scope, request)
         is_ended = self._ends_with_client(request)
         watched = run_while_connected(raw_request.receive, work) if is_ended else work
         try:
-            return await run_until_shutdown(watched, self._has_ended, lambda: shutdown_failure(request))
+            response = await run_until_shutdown(watched, self._has_ended, lambda: shutdown_failure(request))
+            is_cut_off = False
         except Failure as failure:
-            kind = failure.kind
-            _log.warning("request-cut-off", **request_log_fields(request), code=kind.code, status=kind.status)
-            return error_response(failure, request)
+            response, is_cut_off = error_response(failure, request), True
+        seconds = perf_counter() - started_at
+        if response is None:
+            self._access_log.log_left(request, seconds)
+        else:
+            is_gone = early_end_of(raw_request.scope) == "client-left"
+            self._access_log.log(request, response, seconds, is_cut_off=is_cut_off, is_client_gone=is_gone)
+        return response
 
     async def _respond(self, scope: Scope, request: FhirRequest) -> FhirResponse:
         """Return the handler's response as it is sent; a bug behind a write must not hide its outcome."""
@@ -117,10 +130,12 @@ class Endpoint:
         if raw_request:
             self._fast_path_cache.add_response(raw_request, request, response, _shared_headers(response))
 
-    async def _reject(self, failure: Failure, request: Request, send: Send) -> None:
-        _log.info("request-rejected", code=failure.kind.code, status=failure.kind.status)
-        self._report_rejection(request, failure)
-        await send_response(error_response(failure), request, send, request_id_of(request))
+    async def _reject(self, failure: Failure, request: Request, send: Send, started_at: float) -> None:
+        response, identifier = error_response(failure), request_id_of(request)
+        seconds, octets = perf_counter() - started_at, len(response.body)
+        answer = Answer(identifier, response.status, failure.kind.code, octets, seconds)
+        self._report_rejection(request, failure, answer)
+        await send_response(response, request, send, identifier)
 
 
 async def send_response(response: FhirResponse, request: Request, send: Send, identifier: str) -> None:

@@ -29,6 +29,7 @@ from gateway.upstreams.failures import NOT_FHIR
 from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.web.browser import request_prefers_html
 from gateway.web.pages import html_page
+from gateway.web.request_notes import note_code
 from gateway.web.request_reader import request_id_of
 
 _log = structlog.get_logger()
@@ -56,7 +57,8 @@ class ErrorHandler:
 def error_response(failure: Failure, request: FhirRequest | None = None) -> FhirResponse:
     """Return the OperationOutcome of a failure, or the upstream's own body if it is passed through."""
     if failure.upstream_response and request and _is_passed_through(request):
-        return failure.upstream_response
+        use, code = failure.upstream_use, failure.kind.code
+        return failure.upstream_response.replace(upstream_use=use, failure_code=code)
     if failure.upstream_response and request and _is_vendors(failure.upstream_response, request):
         return _vendor_response(failure, failure.upstream_response, request)
     is_repaired = error_envelope.is_repaired(request, failure.upstream_response)
@@ -64,7 +66,14 @@ def error_response(failure: Failure, request: FhirRequest | None = None) -> Fhir
     headers = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *retry_after, *failure.headers)
     repairs = (*((error_envelope.REPAIR.issue.id,) if is_repaired else ()), *failure.applied_repairs)
     body = encode_resource(operation_outcome(failure))
-    return FhirResponse(failure.kind.status, headers, body, repairs, upstream_use=failure.upstream_use)
+    return FhirResponse(
+        failure.kind.status,
+        headers,
+        body,
+        repairs,
+        upstream_use=failure.upstream_use,
+        failure_code=failure.kind.code,
+    )
 
 
 def internal_error(error: BaseException, request: FhirRequest | None = None) -> Failure:
@@ -136,6 +145,7 @@ def _vendor_response(failure: Failure, response: FhirResponse, request: FhirRequ
         headers=(*response.headers, ("cache-control", "no-store"), *added),
         applied_repairs=failure.applied_repairs,
         upstream_use=failure.upstream_use,
+        failure_code=failure.kind.code,
     )
 
 
@@ -159,6 +169,7 @@ async def not_found(request: Request, error: Exception) -> Response:
 
 
 def _error_page(failure: Failure, request: Request) -> Response:
+    note_code(request.scope, failure.kind.code)
     title = _PAGE_TITLES[failure.kind.status]
     fields = dict(failure.headers) | default_headers(request)
     return html_page(request, title, _PAGE_BODY.format(title, failure.text), failure.kind.status, fields)
@@ -166,6 +177,7 @@ def _error_page(failure: Failure, request: Request) -> Response:
 
 def rejection_response(failure: Failure, request: Request) -> Response:
     """Response to a request that does not reach a handler."""
+    note_code(request.scope, failure.kind.code)
     response = error_response(failure)
     return Response(response.body, response.status, dict(response.headers) | default_headers(request))
 

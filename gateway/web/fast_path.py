@@ -24,7 +24,7 @@ from gateway.exchange import FhirRequest, FhirResponse
 from gateway.ledger.cost import CostClass
 from gateway.ledger.recorder import Recorder
 from gateway.stores.channel import Channel, NoChannel
-from gateway.telemetry.access_log import request_log_fields
+from gateway.telemetry.access_log import AccessLog
 from gateway.web.head_table import HeadEntry, HeadTable
 from gateway.web.hit_records import HitRecords
 from gateway.web.request_id import request_id
@@ -63,6 +63,7 @@ class FastPathCache:
         vary_by_user_agent: bool = False,
         outcome_counts: Counter[tuple[str, str]] | None = None,
         log_request_factory: LogRequestFactory | None = None,
+        access_log: AccessLog = AccessLog(),  # noqa: B008 - it has no state
     ) -> None:
         self.heads = HeadTable(max_bytes // _SHARE_OF_HEADS)
         self._responses: TLRUCache[bytes, PreparedResponse] = TLRUCache(
@@ -79,6 +80,7 @@ class FastPathCache:
         self._outcome_counts = Counter[tuple[str, str]]() if outcome_counts is None else outcome_counts
         self.records = HitRecords(recorder, self._outcome_counts, self.heads.keep)
         self._log_request_factory = log_request_factory or _make_log_request
+        self._access_log = access_log
         self._compressions: set[asyncio.Task[None]] = set()
 
     def watch(self, generation: Generation, channel: Channel) -> None:
@@ -165,11 +167,7 @@ class FastPathCache:
         validity = response.cache_validity
         if validity is None:
             return
-        fields = {
-            **request_log_fields(request),
-            "status": response.status,
-            "repairs": response.applied_repairs,
-        }
+        fields = self._access_log.shared_fields(request, response)
         del fields["request_id"]
         now = self.clock()
         fresh_until = now + validity.fresh_seconds
@@ -180,7 +178,7 @@ class FastPathCache:
             min(fresh_until, now + _MAX_SECONDS),
             encode_response(headers, response.body),
             self._recorder.attribution_of(request),
-            self._log_request_factory("request", {**fields, "bytes": len(response.body)}),
+            self._log_request_factory("request", fields),
         )
         self._store(raw_request.key, prepared)
 
@@ -249,7 +247,7 @@ def request_from_scope(hits: FastPathCache, scope: Scope) -> FastPathRequest | N
 
 
 def _make_log_request(event: str, fields: Mapping[str, object]) -> LogRequest:
-    return lambda request_id, ms: _log.info(event, **fields, request_id=request_id, ms=round(ms, 1))
+    return lambda request_id, ms: _log.info(event, request_id=request_id, **fields, ms=round(ms, 1))
 
 
 def _expires_at(_: object, hit: PreparedResponse, __: float) -> float:

@@ -127,7 +127,6 @@ class WebhookReceiver:
         return "accepted" if site else "unknown-site"
 
     def _reject(self, failure: Failure, request: Request) -> Response:
-        _log.info("request-rejected", code=failure.kind.code, status=failure.kind.status)
         self._metrics.count_received(failure.kind.code)
         return rejection_response(failure, request)
 

@@ -12,7 +12,7 @@ from gateway.cache.prepared import (
     parse_fast_path_request,
     render_headers,
 )
-from gateway.exchange import CacheValidity
+from gateway.cache_validity import CacheValidity
 
 PLAIN: list[RawHeader] = [
     (b"host", b"gw.example"),

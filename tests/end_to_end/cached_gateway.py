@@ -24,7 +24,6 @@ from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
-from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.log_config import configure_logging
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import UpstreamClient
@@ -73,7 +72,7 @@ def cached_gateway(
     cache = ResponseCache(searches, store, caching, now)
     handler = PageLinks(RequestRepairs(cache, REPAIRS), TokenCipher(["synthetic"]), timedelta(hours=1))
     endpoint = Endpoint(
-        RequestReader(settings, ConfiguredSites(settings)).read_fhir, AccessLog(ErrorHandler(handler))
+        RequestReader(settings, ConfiguredSites(settings)).read_fhir, ErrorHandler(handler)
     )
 
     @asynccontextmanager

@@ -43,8 +43,16 @@ def test_unset_settings_of_a_site_have_the_default() -> None:
 
 def test_site_without_an_alias_is_named_after_its_guid() -> None:
     values = settings({"time_zone": "Australia/Brisbane"})
-    assert (site(GUID, values).name, site(OTHER, values).name) == (GUID[:8], OTHER[:8])
+    assert (site(GUID, values).name, site(OTHER, values).name) == (GUID[:8], OTHER)
     assert site(OTHER, values).guid == OTHER
+
+
+def test_no_two_configured_sites_share_a_name() -> None:
+    zone = {"time_zone": "Australia/Brisbane"}
+    sites = ConfiguredSites(Settings.model_validate({"sites": {GUID: zone, OTHER: zone}}))
+    names = [found.name for guid in (GUID, OTHER) if (found := sites(guid))]
+    assert names == [GUID, OTHER]
+    assert sites.without_zone(OTHER).name == OTHER
 
 
 def test_repair_is_off_for_all_sites_or_one() -> None:

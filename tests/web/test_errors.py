@@ -118,7 +118,8 @@ REPAIR_OFF = Site(GUID, SITE.zone, disabled_repairs=frozenset({"error-envelope"}
 def test_upstream_error_is_passed_through_or_repaired(parts: dict[str, Any], unchanged: bool) -> None:
     failure = Failure(catalog.GATEWAY_OVERLOADED, upstream_response=RECEIVED)
     response = error_response(failure, fhir_request(**parts))
-    assert (response is RECEIVED) is unchanged
+    assert (response.body is RECEIVED.body) is unchanged
+    assert response.failure_code == catalog.GATEWAY_OVERLOADED.code
     assert ("error-envelope" in response.applied_repairs) is not unchanged
 
 
@@ -135,7 +136,8 @@ def test_mounted_clients_get_the_vendors_status_and_bytes(status: int) -> None:
         headers=(("www-authenticate", "Bearer"), ("cache-status", "x")),
     ).with_upstream_use(UpstreamUse(1, 0.5))
     response = error_response(failure, MOUNTED)
-    assert (response.status, response.body, response.upstream_use) == (status, b'{"a" : 1}', (1, 0.5))
+    assert (response.status, response.body, response.upstream_use) == (status, b'{"a" : 1}', (1, 0.5, 0))
+    assert response.failure_code == failures.CREDENTIALS_INVALID.code
     challenge = {"www-authenticate": "Bearer"} if status == 401 else {}
     own = {"cache-control": "no-store", "retry-after": "9", "cache-status": "x"}
     assert dict(response.headers) == {"content-type": "text/plain"} | own | challenge

@@ -16,7 +16,8 @@ from support.asgi import FHIR, asgi_request
 from support.ledger import RecordingSink, ledger_names
 from support.requests import NOW, fhir_request, json_response
 
-from gateway.exchange import CacheValidity, FhirResponse
+from gateway.cache_validity import CacheValidity
+from gateway.exchange import FhirResponse
 from gateway.ledger.cost import CostClass
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.recorder import Recorder

@@ -6,7 +6,7 @@ import pytest
 from cache.test_prepared import discard_log
 
 from gateway.cache.prepared import FastPathRequest, PreparedResponse, encode_response
-from gateway.exchange import CacheValidity
+from gateway.cache_validity import CacheValidity
 from gateway.web.head_table import MAX_ENTRIES, MAX_HEAD_BYTES, HeadTable
 
 HEAD = b"GET /fhir/R4/Patient?name=x HTTP/1.1\r\nHost: gw.example\r\nkey: k\r\n\r\n"

@@ -12,7 +12,7 @@ from support.requests import NOW, fhir_request
 from web.test_head_table import HEAD, REQUEST
 
 from gateway.cache.prepared import PreparedResponse, encode_response
-from gateway.exchange import CacheValidity
+from gateway.cache_validity import CacheValidity
 from gateway.ledger.cost import CostClass
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.recorder import Recorder

@@ -1,0 +1,63 @@
+"""Names of sites in the log: alias and id, of a request that was read or of its path alone."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from gateway.exchange import FhirRequest, Site
+from gateway.http.request_path import GUID_PATTERN
+from gateway.settings.site_ids import SiteIds
+
+_SITE_IN_PATH = re.compile(rf"(?:\A|/)(?:integrator|desktop)/sites/({GUID_PATTERN})(?:/|\Z)", re.IGNORECASE)
+_FHIR_OF_DEFAULT = re.compile(r"/fhir/R4(?:/|\Z)")
+
+
+class SiteLabel(NamedTuple):
+    """Alias of a site, and the beginning of its GUID; a site without an alias has its id as the name."""
+
+    name: str = ""
+    id: str = ""
+
+
+NO_SITE = SiteLabel()
+
+
+class SiteLabels:
+    """Labels of the sites with these aliases by GUID, and of mounted upstreams by path.
+
+    A GUID that is not configured has the first eight of its digits, and no other text a label: whatever
+    clients make up, the log names no more of it.
+    """
+
+    def __init__(
+        self,
+        aliases: Mapping[str, str] | None = None,
+        ids: Callable[[str], str] | None = None,
+        mounts: Mapping[str, str] | None = None,
+        default_guid: str = "",
+    ) -> None:
+        self._aliases = aliases or {}
+        self._ids = ids or SiteIds()
+        self._mounts = tuple((f"{path}/", name) for path, name in (mounts or {}).items())
+        self._default_guid = default_guid
+
+    def label_of(self, request: FhirRequest) -> SiteLabel:
+        """Label of a request's site; of a request to Halo Cloud, that of the site in its path."""
+        site = request.site
+        return self.of_site(site) if site else self.of_path(request.path)
+
+    def of_site(self, site: Site) -> SiteLabel:
+        """Label of a site; a mounted upstream has no id."""
+        return SiteLabel(site.name, "" if site.is_mount else self._ids(site.guid))
+
+    def of_path(self, path: str) -> SiteLabel:
+        """Label of the site in the path of a URL, as far as it names one."""
+        found = _SITE_IN_PATH.search(path)
+        if found:
+            return self._of_guid(found[1].lower())
+        if self._default_guid and _FHIR_OF_DEFAULT.match(path):
+            return self._of_guid(self._default_guid)
+        return next((SiteLabel(name) for start, name in self._mounts if path.startswith(start)), NO_SITE)
+
+    def _of_guid(self, guid: str) -> SiteLabel:
+        return SiteLabel(self._aliases.get(guid) or self._ids(guid), self._ids(guid))
