@@ -87,7 +87,10 @@ class SiteEndpoints:
     def _reset_response(self, site: str, reset_items: list[str]) -> Response:
         for item in reset_items:
             name = self.site_names.display_name(site or site_of(item))
-            _log.info(_RESET_EVENTS[item == CIRCUIT], site=name, what=item.partition(":")[0])
+            if item == CIRCUIT:
+                _log.info("circuit-reset", site=name, what=item)
+            else:
+                _log.info("pause-cleared", site=name, what=item.partition(":")[0])
         return json_response({"reset": reset_items}, self.now())
 
     def _site_json(self, status: SiteStatus) -> dict[str, Any]:
@@ -135,8 +138,6 @@ class SiteEndpoints:
         }
 
 
-#: Log events of a cleared pause and of a closed circuit.
-_RESET_EVENTS = ("pause-cleared", "circuit-reset")
 _RESET_USAGE = 'Send JSON like {"pause": "<name in /admin/pauses>"}. Other members are not allowed.'
 
 

@@ -55,7 +55,7 @@ def serve(host: str, port: int, workers: int | None, config: Path | None) -> Non
     from gateway.server.serve import Server, bind_sockets
     from gateway.telemetry.log_config import configure_logging
 
-    log_stream = configure_logging(settings.log.level)
+    log_stream = configure_logging(settings.log.level, settings.log.format)
     with errors_as_click_exceptions():
         app = create_app(settings, log_request_factory=log_stream.event_logger)
         sockets = bind_sockets(host, port)

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from gateway.cli.log_page import logs_page
 from gateway.packs.load import shipped_packs
 from gateway.repairs import KNOWN_ISSUES
 from gateway.repairs.further_issues import FURTHER_ISSUES
@@ -125,6 +126,7 @@ GENERATED_PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "errors.md": errors_page,
     "known-issues.md": known_issues_page,
+    "logs.md": logs_page,
 }
 
 

@@ -32,7 +32,7 @@ def serve_workers(settings: Settings, host: str, port: int, count: int) -> int:
     Raises OSError if an address cannot be bound or a worker does not start.
     """
     sys.stderr = io.TextIOWrapper(SharedLogStream(2, anonymous_file()), write_through=True)
-    log_stream = configure_logging(settings.log.level)
+    log_stream = configure_logging(settings.log.level, settings.log.format)
     sockets = bind_worker_sockets(host, port, count)
     listen = settings.admin.listen
     admin_socket = bind(listen) if listen else None

@@ -1,5 +1,6 @@
 """Pauses: requests that a recent upstream error says cannot succeed are rejected, in the narrowest scope."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -142,6 +143,12 @@ class PauseGate:
 def _log_start(rule: PauseRule, pause: Pause) -> None:
     """Log a pause; that of a caller who was never served is no alarm: anybody can send a wrong key."""
     alarm = rule.alarm and pause.is_proved
-    log = _log.error if alarm else _log.warning
-    fields = {"rule": rule.id, "scope": pause.scope, "site": pause.site, "alarm": alarm}
-    log("pause-started", **fields, seconds=round(pause.until - pause.since))
+    _log.log(
+        logging.ERROR if alarm else logging.WARNING,
+        "pause-started",
+        rule=rule.id,
+        scope=pause.scope,
+        site=pause.site,
+        alarm=alarm,
+        seconds=round(pause.until - pause.since),
+    )

@@ -23,6 +23,10 @@ class SharedLogStream(io.RawIOBase):
         """Return True."""
         return True
 
+    def isatty(self) -> bool:
+        """Whether the descriptor is a terminal."""
+        return os.isatty(self._descriptor)
+
     def write(self, data: "ReadableBuffer", /) -> int:
         """Write all bytes, however long."""
         content = memoryview(data)

@@ -103,10 +103,14 @@ class Server(Section):
 
 
 class Log(Section):
-    """The log on stderr, one JSON object per line."""
+    """The log on stderr, one line per event."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Minimum level of the lines in the log."
+    )
+    format: Literal["json", "text"] = Field(
+        "json",
+        description="Form of the lines: `json` for programs, `text` for people, in colour on a terminal.",
     )
 
 

@@ -1,28 +1,36 @@
-"""Log configuration: one JSON object per line on stderr, time in UTC."""
+"""Log configuration: one line per event on stderr, in JSON or as text, time in UTC."""
 
 import asyncio
 import atexit
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from threading import RLock
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import msgspec
 import structlog
 
 from gateway.errors.exception_places import exception_fields
+from gateway.telemetry.text_log import TextLog, text_line
 
+#: Form of the lines: JSON for programs, text for people.
+LogFormat = Literal["json", "text"]
 #: Logs one event by its request id (letters, digits, `.-_`) and its duration in milliseconds.
 LogEvent = Callable[[str, float], None]
+#: Form of the lines of this process.
+_format: LogFormat = "json"
 
 
-def configure_logging(level: str) -> "BatchedLogStream":
-    """Log events of this level and above; return the stream, which also takes rendered lines."""
+def configure_logging(level: str, log_format: LogFormat = "json") -> "BatchedLogStream":
+    """Log events of this level and above; return the stream, which also takes lines rendered as JSON."""
+    global _format  # noqa: PLW0603 - one for the process
+    _format = log_format
     min_level = logging.getLevelNamesMapping()[level.upper()]
-    stream = BatchedLogStream(sys.stderr.buffer, logs_info=min_level <= logging.INFO)
+    stream = BatchedLogStream(_stderr(log_format), logs_info=min_level <= logging.INFO)
     atexit.register(stream.write_out)
     structlog.configure(
         processors=[
@@ -39,9 +47,18 @@ def configure_logging(level: str) -> "BatchedLogStream":
 
 
 def format_line(level: str, event: str, **fields: str) -> str:
-    """Return a line of the log's form: for errors before the log is configured."""
+    """Return a line of the log's form: for errors of the command line, before or beside the log."""
     time = datetime.now(UTC).isoformat()[:-6]
-    return json.dumps({**fields, "event": event, "level": level, "timestamp": f"{time}Z"}, ensure_ascii=False)
+    line = _encode_json({**fields, "event": event, "level": level, "timestamp": f"{time}Z"}, str)
+    return text_line(line) if _format == "text" else line.decode()
+
+
+def _stderr(log_format: LogFormat) -> BinaryIO:
+    """Return the stream of the lines; text has colours on a terminal, unless NO_COLOR is set."""
+    if log_format == "json":
+        return sys.stderr.buffer
+    in_colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    return cast(BinaryIO, TextLog(sys.stderr.buffer, in_colour=in_colour))
 
 
 def _describe_exception(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -53,11 +70,17 @@ def _describe_exception(_: Any, __: str, line: MutableMapping[str, Any]) -> Muta
 
 
 def _encode_json(line: dict[str, Any], default: Callable[[Any], Any]) -> bytes:
-    """Encode a line as JSON; the slower encoder takes what the fast one cannot, such as a lone surrogate."""
+    """Encode a line as JSON in ASCII, so that no control character reaches a terminal.
+
+    The slower encoder takes what the fast one cannot, such as a lone surrogate.
+    """
     try:
-        return msgspec.json.encode(line, enc_hook=default)
+        encoded = msgspec.json.encode(line, enc_hook=default)
     except (OverflowError, TypeError, ValueError):
-        return json.dumps(line, default=default).encode()
+        encoded = b"\x7f"
+    if encoded.isascii() and b"\x7f" not in encoded:
+        return encoded
+    return json.dumps(line, default=default).replace("\x7f", "\\u007f").encode()
 
 
 class BatchedLogStream:
@@ -118,7 +141,7 @@ class EventLogger:
     def __init__(self, stream: BatchedLogStream, event: str, fields: Mapping[str, Any]) -> None:
         self._stream = stream
         self.add_lines = stream.add_lines
-        start = msgspec.json.encode({**fields, "event": event, "level": "info"})[:-1]
+        start = _encode_json({**fields, "event": event, "level": "info"}, str)[:-1]
         self.line_start = start + b',"request_id":"'
 
     def __call__(self, request_id: str, ms: float) -> None:

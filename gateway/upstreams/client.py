@@ -194,7 +194,7 @@ class UpstreamClient:
         """
         fields = {"upstream": self._dialect.name, "status": response.status, "request_id": request.request_id}
         if failure.kind is UNRECOGNISED_RESPONSE or _UNRECOGNISED_CODING in failure.codings:
-            _log.warning(UNRECOGNISED_RESPONSE.code, **fields, content_type=media_type(response))
+            _log.warning("upstream-unrecognised", **fields, content_type=media_type(response))
         codes = [code for _, code in failure.codings]
         _log.debug("upstream-failure", **fields, code=failure.kind.code, upstream_codes=codes)
 

@@ -1,5 +1,6 @@
 """Log of connection errors: each code, reason and host at most once a minute."""
 
+import logging
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
@@ -41,9 +42,17 @@ class ConnectionLog:
     ) -> None:
         """Write an error if only an operator can end it, else a warning."""
         code, reason, host = problem
-        log = _log.error if failure.kind.retry_advice is RetryAdvice.AFTER_FIX else _log.warning
-        fields = {"upstream": self._upstream, "host": host, "code": code, "reason": reason}
-        log("upstream-connection-failed", **fields, count=count, request_id=request_id)
+        needs_operator = failure.kind.retry_advice is RetryAdvice.AFTER_FIX
+        _log.log(
+            logging.ERROR if needs_operator else logging.WARNING,
+            "upstream-connection-failed",
+            upstream=self._upstream,
+            host=host,
+            code=code,
+            reason=reason,
+            count=count,
+            request_id=request_id,
+        )
 
 
 def host_of(request: FhirRequest) -> str:

@@ -71,9 +71,7 @@ def cached_gateway(
     searches = SearchExecutor(ResponseRepairs(upstream_client, REPAIRS), 5)
     cache = ResponseCache(searches, store, caching, now)
     handler = PageLinks(RequestRepairs(cache, REPAIRS), TokenCipher(["synthetic"]), timedelta(hours=1))
-    endpoint = Endpoint(
-        RequestReader(settings, ConfiguredSites(settings)).read_fhir, ErrorHandler(handler)
-    )
+    endpoint = Endpoint(RequestReader(settings, ConfiguredSites(settings)).read_fhir, ErrorHandler(handler))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -110,8 +110,10 @@ def test_request_that_shutdown_interrupts_is_not_sent(shutdown: Shutdown) -> Non
 
 
 def test_requests_that_shutdown_cuts_off_are_logged(shutdown: Shutdown) -> None:
-    lines = [line for line in shutdown.lines if line["event"] == "request-cut-off"]
+    requests = [line for line in shutdown.lines if line["event"] == "request"]
+    lines = [line for line in requests if line["log_level"] == "warning"]
     assert len(lines) == len(REQUESTS)
+    assert [line["status"] for line in requests if line not in lines] == [503]  # not read
     assert {(line["code"], line["status"]) for line in lines} == {
         ("write-outcome-unknown", 504),
         ("gateway-shutdown", 503),

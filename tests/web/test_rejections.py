@@ -16,8 +16,10 @@ from gateway.ledger.cost import CostClass, LedgerKey
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.names import ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
+from gateway.telemetry.access_log import Answer
 from gateway.web.rejections import EntryRejection, RejectionCounter
 
+ANSWER = Answer("r-1", 401, catalog.CREDENTIALS_MISSING.code, 9, 0.5)
 UPSTREAM = "https://api.haloconnect.io"
 PROVED: tuple[Headers, ...] = (
     tuple(KEY.items()),
@@ -43,7 +45,7 @@ def ledger_key_of(request: Request, *, site: Site | None = None, fhir: bool = Tr
     recorded = RecordingSink()
     recorder = recorder_of(recorded)
     counter = RejectionCounter(recorder, {GUID: SITE}.get, site, fhir, upstream_url=UPSTREAM)
-    counter(request, Failure(catalog.CREDENTIALS_MISSING))
+    counter(request, Failure(catalog.CREDENTIALS_MISSING), ANSWER)
     ((key, octets),) = recorded.lines
     assert (octets, recorded.codes) == (0, [catalog.CREDENTIALS_MISSING.code])
     return key
@@ -80,7 +82,7 @@ def test_rejection_of_stu3_is_counted_by_its_own_types() -> None:
     recorder = recorder_of(recorded)
     for types in (STU3_RESOURCE_TYPES, RESOURCE_TYPES):
         counter = RejectionCounter(recorder, {GUID: SITE}.get, types=types)
-        counter(site_request("ProcedureRequest/1"), Failure(catalog.CREDENTIALS_MISSING))
+        counter(site_request("ProcedureRequest/1"), Failure(catalog.CREDENTIALS_MISSING), ANSWER)
     assert [key[3:5] for key, _ in recorded.lines] == [("ProcedureRequest", "read"), ("", "other")]
 
 
