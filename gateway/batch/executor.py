@@ -101,7 +101,7 @@ class _BatchRun:
                 lanes.create_task(self._send_in_turn(reads))
         await self._send_in_turn(iter(writes))
         if self._refusal is not None and not self._has_success:
-            return self._refusal
+            return self._refusal.with_upstream_use(NO_USE)
         body = encode_batch_response([self._entries[number] for number in range(len(entries))])
         return FhirResponse(200, (("content-type", MEDIA_TYPE),), body, tuple(self._repairs))
 

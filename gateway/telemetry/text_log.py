@@ -55,8 +55,8 @@ def text_line(line: bytes, *, in_colour: bool = False) -> str:
 
 
 def _named_values(fields: dict[str, Any]) -> Iterator[str]:
-    """Yield `name=value` of all fields that are not empty."""
-    for name, value in fields.items():
+    """Yield `name=value` of all fields that are not empty; the id of the request is the first."""
+    for name, value in {"request_id": "", **fields}.items():
         if name not in _FIRST_FIELDS and value not in ("", [], None):
             yield f"{_text(name)}={_text(value)}"
 

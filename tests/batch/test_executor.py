@@ -13,7 +13,7 @@ from support.requests import fhir_request, json_response
 from gateway.batch.executor import BatchExecutor
 from gateway.errors.catalog import GATEWAY_OVERLOADED
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, UpstreamUse
 from gateway.settings import Settings
 from gateway.web.errors import error_response
 
@@ -29,6 +29,7 @@ class Practice:
         self.sent: list[str] = []
         self.deadlines: list[float] = []
         self.rejected: list[str] = []
+        self.logged: dict[str, list[tuple[int, int]]] = {}
         self.in_flight = self.most_in_flight = 0
         self._answer = answer
 
@@ -48,7 +49,12 @@ class Practice:
 
     def executor(self, **server: Any) -> BatchExecutor:
         settings = Settings.model_validate({"server": server})
-        return BatchExecutor(_alone, self, self.reject, settings)
+        return BatchExecutor(_alone, self, self.reject, settings, self.log)
+
+    def log(self, request: FhirRequest, response: FhirResponse, seconds: float) -> None:
+        assert seconds >= 0
+        line = response.status, response.upstream_use.queries
+        self.logged.setdefault(request.request_id, []).append(line)
 
     async def run(self, *lines: str, **server: Any) -> FhirResponse:
         return await self.executor(**server)(batch(*lines))
@@ -268,3 +274,40 @@ async def test_cancelled_batch_sends_no_further_write() -> None:
 
 async def _awaited(response: Awaitable[FhirResponse]) -> FhirResponse:
     return await response
+
+
+BILLED = UpstreamUse(1, 0.1, 1)
+
+
+async def test_each_entry_is_logged_once_with_its_last_response() -> None:
+    attempts: list[str] = []
+
+    def answer(request: FhirRequest) -> FhirResponse:
+        attempts.append(request.path)
+        full = attempts.count(request.path) < 3 and request.path == "Patient/1"
+        return OVERLOADED if full else ANSWER.with_upstream_use(BILLED)
+
+    practice = Practice(answer)
+    request = batch("GET Patient/1", "GET Patient/2", "NONSENSE Patient/3", "GET Zzyzx/4")
+    await practice.executor()(request.replace(deadline=inf))
+    assert practice.logged == {
+        "r-1.0": [(200, 1)],
+        "r-1.1": [(200, 1)],
+        "r-1.2": [(405, 0)],
+        "r-1.3": [(404, 0)],
+    }
+
+
+async def test_entry_left_out_for_its_size_keeps_its_queries_in_the_log() -> None:
+    large = json_response({"resourceType": "Basic", "x": "y" * 2_000}).with_upstream_use(BILLED)
+    practice = Practice(lambda _: large)
+    await practice.run("GET Patient/1", max_batch_response=1_000)
+    assert practice.logged == {"r-1.0": [(413, 1)]}
+
+
+async def test_refused_entries_are_logged_without_the_queries_of_the_first() -> None:
+    refusal = json_response({"resourceType": "OperationOutcome"}, 401).with_upstream_use(BILLED)
+    practice = Practice(lambda _: refusal)
+    response = await practice.run("PUT Patient/1", "PUT Patient/2")
+    assert practice.logged == {"r-1.0": [(401, 1)], "r-1.1": [(401, 0)]}
+    assert response.upstream_use == NO_USE

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import KEY, settings_for
+from end_to_end.test_held_polls import Cloud, gateway
 from end_to_end.test_privacy import REQUESTS, leaks
 from end_to_end.test_webhooks import SECRET, signed, webhook
 from structlog.testing import capture_logs
@@ -89,8 +90,12 @@ def emulator() -> Iterator[RunningEmulator]:
 
 @pytest.fixture(scope="module")
 def running(emulator: RunningEmulator) -> Iterator[World]:
-    webhooks = {"secrets": [SECRET]}
-    with world_of(emulator, webhooks=webhooks, server={"default_site": BRISBANE, "max_body": 9_000}) as found:
+    server = {"default_site": BRISBANE, "max_body": 9_000}
+    mounts = {
+        "far": {"url": emulator.url + FHIR, "dialect": "fhir", "path": "/far"},
+        "desk": {"url": emulator.url, "dialect": "halo-itsm", "path": "/desk"},
+    }
+    with world_of(emulator, webhooks={"secrets": [SECRET]}, server=server, upstreams=mounts) as found:
         assert found.send("GET", f"{FHIR}/Patient/1").status_code == 200  # proves caller and site
         yield found
 
@@ -104,9 +109,18 @@ def world(running: World) -> World:
 
 #: Every kind of route and refusal -> what its event says besides id, site, method and status.
 ROUTES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
-    "read": (("GET", f"{FHIR}/Patient/2"), {"interaction": "read", "type": "Patient", "cache": "miss", "queries": 1}),
-    "search": (("GET", f"{FHIR}/Patient?family=Zzyzx&_count=2&Zzyzx=1"), {"parameters": ["_count", "family", "other"]}),
-    "search by form": (("POST", f"{FHIR}/Patient/_search", FORM, b"family=Zzyzx"), {"parameters": ["family"]}),
+    "read": (
+        ("GET", f"{FHIR}/Patient/2"),
+        {"interaction": "read", "type": "Patient", "cache": "miss", "queries": 1},
+    ),
+    "search": (
+        ("GET", f"{FHIR}/Patient?family=Zzyzx&_count=2&Zzyzx=1"),
+        {"parameters": ["_count", "family", "other"]},
+    ),
+    "search by form": (
+        ("POST", f"{FHIR}/Patient/_search", FORM, b"family=Zzyzx"),
+        {"parameters": ["family"]},
+    ),
     "write": (("DELETE", f"{FHIR}/Patient/zzyzx"), {"cache": "write", "queries": 1, "interaction": "delete"}),
     "default site": (("GET", "/fhir/R4/Patient/2"), {"site_id": IDS(BRISBANE), "queries": 1}),
     "metadata": (("GET", f"{FHIR}/metadata"), {"interaction": "capabilities", "queries": 0}),
@@ -116,21 +130,47 @@ ROUTES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "sql, unknown": (("GET", f"{SQL}/zzyzx"), {"site": ALIAS}),
     "sites": (("GET", f"/integrator/sites/{SYDNEY}"), {"interaction": "other", "site": ALIAS, "queries": 0}),
     "directory": (("GET", "/integrator/sites?practiceManagementSiteId=Zzyzx"), {"site": "", "site_id": ""}),
-    "code system": (("GET", f"{FHIR}/CodeSystem/gateway-error"), {"interaction": "read", "type": "CodeSystem"}),
-    "code system, 406": (("GET", "/CodeSystem/gateway-error", {"accept": "text/zzyzx"}), {"code": "media-type"}),
+    "code system": (
+        ("GET", f"{FHIR}/CodeSystem/gateway-error"),
+        {"interaction": "read", "type": "CodeSystem"},
+    ),
+    "code system, 406": (
+        ("GET", "/CodeSystem/gateway-error", {"accept": "text/zzyzx"}),
+        {"code": "media-type"},
+    ),
     "webhook, refused": (("POST", "/hooks/halo", JSON, b"{}"), {"code": "webhook-refused"}),
     "webhook, method": (("GET", "/hooks/halo"), {"code": "method-not-allowed"}),
     "unknown path": (("GET", "/Zzyzx/1"), {"code": "unknown-path", "site": "", "interaction": "other"}),
-    "unknown path of a site": (("GET", f"/integrator/sites/{SYDNEY}/zzyzx"), {"code": "unknown-path", "site": ALIAS}),
+    "unknown path of a site": (
+        ("GET", f"/integrator/sites/{SYDNEY}/zzyzx"),
+        {"code": "unknown-path", "site": ALIAS},
+    ),
     "unknown method": (("LOCK", f"{FHIR}/Patient"), {"code": "method-not-allowed", "method": "other"}),
     "unknown GUID": (("GET", f"/integrator/sites/{ZONELESS}/fhir/R4/Patient/1"), {"site": ZONELESS[:8]}),
     "no GUID": (("GET", "/integrator/sites/zzyzx/fhir/R4/Patient/1"), {"site": "", "site_id": ""}),
     "malformed": (("GET", f"{FHIR}/Patient/%zz"), {"code": "bad-path", "site": ALIAS}),
     "bad value": (("GET", f"{FHIR}/Patient?birthdate=Zzyzx"), {"code": "bad-date", "queries": 0}),
-    "too large": (("POST", f"{FHIR}/Patient", JSON, b" " * 9_001), {"code": "body-too-large", "interaction": "create"}),
+    "too large": (
+        ("POST", f"{FHIR}/Patient", JSON, b" " * 9_001),
+        {"code": "body-too-large", "interaction": "create"},
+    ),
     "too long": (("GET", f"{FHIR}/Patient?family={'z' * 20_000}"), {"code": "uri-too-long", "site": ALIAS}),
-    "no key": (("GET", f"{FHIR}/Patient", {next(iter(KEY)): ""}), {"code": "credentials-missing", "caller": ""}),
-    "wrong key": (("GET", f"{FHIR}/Patient/3", {next(iter(KEY)): "zzyzx"}), {"caller": "unproved", "queries": 0}),
+    "mounted FHIR": (
+        ("GET", "/far/Patient/zzyzx"),
+        {"site": "far", "site_id": "", "interaction": "read"},
+    ),
+    "mounted FHIR, method": (("LOCK", "/far/Patient/zzyzx"), {"site": "far", "method": "other"}),
+    "mounted, passed through": (("POST", "/desk/api/Zzyzx", JSON, b"{}"), {"site": "desk"}),
+    "mounted, no credential": (("GET", "/far/Patient/1", {next(iter(KEY)): ""}), {"site": "far"}),
+    "HEAD": (("HEAD", f"{FHIR}/Patient/2"), {"interaction": "read", "type": "Patient"}),
+    "no key": (
+        ("GET", f"{FHIR}/Patient", {next(iter(KEY)): ""}),
+        {"code": "credentials-missing", "caller": ""},
+    ),
+    "wrong key": (
+        ("GET", f"{FHIR}/Patient/3", {next(iter(KEY)): "zzyzx"}),
+        {"caller": "unproved", "queries": 0},
+    ),
 }  # fmt: skip
 
 
@@ -141,19 +181,14 @@ def test_every_request_has_one_event(world: World, name: str) -> None:
     assert {field: line.get(field) for field in expected} == expected
     assert [field for field in line if field in ALWAYS] == ALWAYS
     assert ("code" in line) == (response.status_code >= 400)
+    if b"gateway-error" in response.content and "code" in line:
+        assert f'"{line["code"]}"' in response.text
     assert line["method"] == expected.get("method", sent[0])
     if FHIR in sent[1]:
         assert (line["site"], line["site_id"]) == (ALIAS, IDS(SYDNEY))
     assert line["log_level"] == "info"
     assert line["bytes"] == len(response.content) or sent[0] == "HEAD"
     assert leaks(repr(world.lines)) == []
-
-
-def test_code_of_the_event_is_that_of_the_response(world: World) -> None:
-    for sent, _ in ROUTES.values():
-        line, response = world.line(*sent)
-        if "code" in line and b"gateway-error" in response.content:
-            assert f'"{line["code"]}"' in response.text
 
 
 def test_id_of_the_client_is_used(world: World) -> None:
@@ -212,7 +247,7 @@ def test_followers_of_a_shared_query_have_none(world: World) -> None:
 
 
 def test_each_entry_of_a_batch_has_one_event(world: World) -> None:
-    urls = ["Patient/7", "Patient/zzyzx", "Zzyzx/1", "Patient?birthdate=zzyzx"]
+    urls = ["Patient/7", "Patient/zzyzx-7", "Zzyzx/1", "Patient?birthdate=zzyzx"]
     entries = [{"request": {"method": "GET", "url": url}} for url in urls]
     body = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}).encode()
     response = world.send("POST", FHIR, JSON | {"x-request-id": "b"}, body)
@@ -243,9 +278,11 @@ BROKEN = {
     b"NONSENSE zzyzx\r\n\r\n": (400, "bad-request", ""),
     b"GET %b/Patient HTTP/1.1\r\n\r\n" % FHIR.encode(): (400, "bad-request", ALIAS),
     b"GET /zzyzx HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n" % (b"z" * 70_000): (431, "headers-too-large", ""),
-    b"GET %b/zzyzx HTTP/1.1\r\nHost: a\r\n%b\r\n" % (FHIR.encode(), b"a: b\r\n" * 200): (431, "headers-too-many", ALIAS),
+    b"GET %b/zzyzx HTTP/1.1\r\nHost: a\r\n%b\r\n"
+    % (FHIR.encode(), b"a: b\r\n" * 200): (431, "headers-too-many", ALIAS),
     b"POST %b/Patient HTTP/1.1\r\nHost: a\r\nOcp-Apim-Subscription-Key: demo-key\r\n"
-    b"Content-Type: application/fhir+json\r\nTransfer-Encoding: chunked\r\n\r\nzzyzx\r\n" % FHIR.encode(): (400, "bad-request", ALIAS),
+    b"Content-Type: application/fhir+json\r\nTransfer-Encoding: chunked\r\n\r\nzzyzx\r\n"
+    % FHIR.encode(): (400, "bad-request", ALIAS),
 }  # fmt: skip
 
 
@@ -298,6 +335,15 @@ def test_client_that_leaves_before_its_body_arrives_is_noted(world: World) -> No
         True,
     )
     assert "code" not in line
+
+
+def test_held_poll_whose_client_leaves_has_one_event() -> None:
+    with gateway(Cloud()) as held, capture_logs() as lines:
+        with pytest.raises(httpx.ReadTimeout):
+            held.poll("wait=20", timeout=0.3)
+        until(lambda: [line for line in lines if line["event"] == "request"])
+    (line,) = (line for line in lines if line["event"] == "request")
+    assert (line["client_left"], line["status"], line["interaction"]) == (True, 499, "sql-read")
 
 
 #: Faults of the emulator -> failures after which queries may be billed, or not.

@@ -108,3 +108,26 @@ def test_line_without_event_loop_is_written_at_once() -> None:
     log_stream.write(b"c\n")
     log_stream.flush()
     assert stream.writes == [b"c\n"]
+
+
+FORMS = """
+import sys
+import structlog
+from gateway.telemetry.log_config import configure_logging, format_line
+
+stream = configure_logging("info", {form!r})
+structlog.get_logger().error("start-failed", problem="caf\\u00e9 \\x1b[31m\\x7f\\x9b\\u2028\\nforged")
+stream.event_logger("request", {{"site": "caf\\u00e9"}})("r-1", 0.1)
+print(format_line("error", "start-failed", problem="\\x9b\\nforged"), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_control_character_reaches_a_terminal(form: str) -> None:
+    program = [sys.executable, "-c", FORMS.format(form=form)]
+    stderr = subprocess.run(program, capture_output=True, check=True).stderr.decode("ascii")
+    lines = stderr.splitlines()
+    assert len(lines) == 3
+    assert all(line.isprintable() for line in lines)
+    assert all(line.startswith("{") for line in lines) is (form == "json")
+    assert [line.startswith("20") for line in lines] == [form == "text"] * 3
