@@ -44,6 +44,7 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     "apps": (True, "names of the senders, and how old a stored response they accept; not its content"),
     "budget_webhook": (True, "messages about budgets"),
     "admin": (True, "access of operators"),
+    "cors": (True, "fields that are added to each response as it is sent; a stored one has none"),
     "retry": (True, "number and time of upstream requests, not their content"),
     "circuit_breaker": (True, "time of upstream requests; a rejection by the gateway is not stored"),
     "bulkhead": (True, "time of upstream requests; a rejection by the gateway is not stored"),

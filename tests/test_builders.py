@@ -53,6 +53,7 @@ IRRELEVANT_SETTINGS = (
     {"log": {"level": "debug"}},
     {"ledger": {"path": "/var/lib/replica-2.db", "retention_days": 30}},
     {"admin": {"listen": "127.0.0.1:9001"}},
+    {"cors": {"origins": ["https://app.example"], "subscription_key": True, "max_age": 60}},
     {"retry": {"max_wait_seconds": 1}},
     {"circuit_breaker": {"max_open_seconds": 60}},
     {"bulkhead": {"max_concurrent": 4}},

@@ -15,6 +15,7 @@ from gateway.settings.admin import Admin
 from gateway.settings.apps import MAX_APPS, MIN_RETENTION_DAYS, App, AppName, BudgetWebhook
 from gateway.settings.base import MountName, RepairSwitches, Section, SiteKey, with_lower_case_guids
 from gateway.settings.cache import Cache, Ledger, LedgerCaller
+from gateway.settings.cors import Cors
 from gateway.settings.environment import describe_duplicates, describe_unknown_variables
 from gateway.settings.extensions import require_distinct_packs, require_known_switches
 from gateway.settings.masked import shorten
@@ -65,6 +66,7 @@ class Settings(Section):
     budget_webhook: BudgetWebhook = Field(
         BudgetWebhook(), description="Receiver of messages about the budgets of apps."
     )
+    cors: Cors = Field(Cors(), description="Web pages of other origins (docs/browser-apps.md).")
     admin: Admin = Field(Admin(), description="The /admin endpoints.")
     log: Log = Field(Log(), description="The log.")
     writes: Writes = Field(Writes(), description="Checks of writes before they are sent.")
@@ -178,6 +180,7 @@ __all__ = [
     "Cache",
     "CircuitBreaker",
     "ConfigurationError",
+    "Cors",
     "DailyCaps",
     "Errors",
     "Ledger",
