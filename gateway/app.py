@@ -26,7 +26,7 @@ from gateway.chain import (
     passthrough_chain,
     upstream_client,
 )
-from gateway.fhir.interaction import Interaction
+from gateway.fhir.interaction import Interaction, allowed_methods
 from gateway.plugins.extensions_of import extensions_of
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
@@ -40,6 +40,8 @@ from gateway.web.app_reader import with_app
 from gateway.web.body_budget import BodyBudget, BodyBudgetMiddleware
 from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
 from gateway.web.content_coding import RequestDecompression
+from gateway.web.cors import CorsPolicy
+from gateway.web.cors_middleware import cors_routes
 from gateway.web.direct_routes import DirectApplication
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import not_found
@@ -93,7 +95,11 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
     counter = runtime.rejection_counter
     endpoint, apps = endpoint_factory(runtime), runtime.apps
     fhir_endpoint = endpoint(
-        with_app(reader.read_fhir, apps), fhir.handler, counter(), runtime.fast_path_cache
+        with_app(reader.read_fhir, apps),
+        fhir.handler,
+        counter(),
+        runtime.fast_path_cache,
+        methods_of=allowed_methods,
     )
     read_other, read_sql = with_app(reader.read_passthrough, apps), with_app(reader.read_sql, apps)
     other_endpoint = endpoint(read_other, passthrough.handler, counter(is_fhir=False))
@@ -118,7 +124,9 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
     endpoint_of, apps = endpoint_factory(runtime), runtime.apps
     if dialect.is_fhir:
         chain = mounted_fhir_chain(runtime, upstream, client_for, extensions)
-        endpoint = endpoint_of(with_app(reader.read_fhir, apps), chain.handler, counter(name))
+        endpoint = endpoint_of(
+            with_app(reader.read_fhir, apps), chain.handler, counter(name), methods_of=reader.methods_of
+        )
         return Mount(_fhir_routes(runtime, upstream.path, endpoint), (chain,))
     chain = mounted_passthrough_chain(runtime, upstream, client_for, extensions)
     rejections = counter(name, is_fhir=False)
@@ -177,16 +185,20 @@ def create_app(
         admin_routes, metrics_routes = sums.with_sums(admin_routes), sums.with_sums(metrics_routes)
         shared_routes = sums.with_sums(shared_routes)
     budget = BodyBudget(settings.server.max_total_body)
+    routes = [
+        *(route for mount in mounts for route in mount.routes),
+        *_webhook_routes(runtime),
+        _code_system_route(runtime),
+        Route("/", landing_page(settings, CHECKS, runtime.warnings)),
+        *common_routes,
+        *([] if settings.admin.listen else metrics_routes),
+        *shared_routes,
+    ]
+    cors = CorsPolicy(settings.cors, cors_routes(routes)) if settings.cors.origins else None
+    if cors:
+        runtime.fast_path_cache.add_fields(cors.fields_for_target)
     app = _starlette(
-        [
-            *(route for mount in mounts for route in mount.routes),
-            *_webhook_routes(runtime),
-            _code_system_route(runtime),
-            Route("/", landing_page(settings, CHECKS, runtime.warnings)),
-            *common_routes,
-            *([] if settings.admin.listen else metrics_routes),
-            *shared_routes,
-        ],
+        routes,
         middleware=[
             *fast_path,
             Middleware(RequestDecompression, unread_paths=_unread_paths(settings)),
@@ -195,13 +207,14 @@ def create_app(
         lifespan=lifespan,
         exception_handlers={HTTPException: LoggedResponses(runtime.access_log).not_found},
         fhir_endpoint=None if is_shared else mounts[0].fhir_endpoint,
+        cors=cors,
     )
     admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
     app.state.operators = _starlette(
         [admin_landing, *common_routes, *metrics_routes, *admin_routes],
         middleware=[Middleware(AllowedHosts, names=names_of(settings.admin))],
     )
-    app.state.http = protocol_class(settings.server, runtime.fast_path_cache, runtime.access_log)
+    app.state.http = protocol_class(settings.server, runtime.fast_path_cache, runtime.access_log, cors)
     app.state.end_waits = runtime.has_ended.set
     app.state.drain_seconds = settings.server.drain_seconds
     return app

@@ -132,6 +132,7 @@ IMPURE = {
     "web/client_connection.py": "asyncio starlette",
     "web/code_system.py": "starlette",
     "web/content_coding.py": "starlette",
+    "web/cors_middleware.py": "starlette",
     "web/direct_routes.py": "starlette",
     "web/documents.py": "asyncio starlette",
     "web/endpoint.py": "starlette time",

@@ -36,15 +36,31 @@ _RESPONSE_OVERHEAD, _FIELD_OVERHEAD = 2_000, 150
 _PER_REQUEST_HEADERS = frozenset({b"age", b"cache-status"})
 
 
+class AddedFields(NamedTuple):
+    """Fields that the answer to one request gets as it is sent, the same rendered for HTTP/1.1.
+
+    `vary`: name of the request field by which the answers to other requests have other ones; b"" if none.
+    """
+
+    headers: tuple[RawHeader, ...] = ()
+    lines: bytes = b""
+    vary: bytes = b""
+
+
+NO_FIELDS = AddedFields()
+
+
 class FastPathRequest(NamedTuple):
     """A plain GET: the key of its response, its request id, and whether it accepts gzip.
 
-    The key is a digest of the request, because a client decides how long its request is.
+    The key is a digest of the request, because a client decides how long its request is. The fields of
+    `added` are no part of a stored response: requests with other ones have the same key.
     """
 
     key: bytes
     request_id: str
     accepts_gzip: bool
+    added: AddedFields = NO_FIELDS
 
 
 class EncodedResponse(NamedTuple):

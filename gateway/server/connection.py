@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from gateway.cache.prepared import NO_FIELDS, AddedFields
 from gateway.errors import catalog
 from gateway.errors.failure import FailureKind
 from gateway.server.joined_writes import JoinedWrites
@@ -16,6 +17,7 @@ from gateway.server.rejection import Rejection, rejection_app
 from gateway.server.upgrade_offer import HttpProtocol
 from gateway.settings import Server
 from gateway.telemetry.access_log import AccessLog
+from gateway.web.cors import CorsPolicy
 from gateway.web.request_notes import note_early_end
 
 #: Paths served beyond the connection limit, so that a busy gateway is not restarted as a dead one.
@@ -93,6 +95,8 @@ class LimitedConnection(WriteTimeout):
 
     limits: ClassVar[Server]
     request_log: ClassVar[AccessLog] = AccessLog()
+    #: Fields for pages of other origins; None: none.
+    cors: ClassVar[CorsPolicy | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -169,7 +173,7 @@ class LimitedConnection(WriteTimeout):
         self._current_part = "body"
         kind = self._rejection_kind()
         if kind is not None:
-            self.app = rejection_app(kind, self.request_log)
+            self.app = rejection_app(kind, self.request_log, self.cors)
         elif self._respond_at_once():
             return
         super().on_headers_complete()
@@ -241,7 +245,7 @@ class LimitedConnection(WriteTimeout):
             note_early_end(self.cycle.scope, "answered")
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.write(rejection.encode())
+        self.transport.write(rejection.encode(self._rejection_fields))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._read_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
@@ -265,6 +269,11 @@ class LimitedConnection(WriteTimeout):
             self._reject(catalog.REQUEST_TIMEOUT)
         else:
             self.transport.close()
+
+    @property
+    def _rejection_fields(self) -> AddedFields:
+        """Fields that the answer to bytes gets that never became a request."""
+        return NO_FIELDS
 
     @property
     def _is_responding(self) -> bool:

@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from gateway.cache.prepared import RawHeader, render_headers
+from gateway.cache.prepared import NO_FIELDS, AddedFields, RawHeader, render_headers
 from gateway.server.connection import LimitedConnection, limited_connection_class
 from gateway.settings import Server
 from gateway.telemetry.access_log import AccessLog
 from gateway.web import request_id
+from gateway.web.cors import CorsPolicy
 from gateway.web.fast_path import FastPathCache
 from gateway.web.head_table import MAX_HEAD_BYTES, SEPARATE_WRITE_BYTES, HeadEntry
 from gateway.web.request_id import raw_request_id
@@ -182,6 +183,18 @@ class FastPathProtocol(LimitedConnection):
         )
 
     @property
+    def _rejection_fields(self) -> AddedFields:
+        """Fields for the page that sent the request, as far as its head was received.
+
+        A head that is complete, or of an earlier request, says nothing about the bytes that follow it.
+        """
+        if self.cors is None:
+            return NO_FIELDS
+        is_begun = not self._is_message_complete and self.headers is not None
+        target, headers = (self.url, self.headers) if is_begun else (b"", [])
+        return self.cors.fields_for_target(target, headers)
+
+    @property
     def _may_respond_now(self) -> bool:
         """Whether this is a plain GET, no earlier response is outstanding, and the client reads."""
         return (
@@ -204,7 +217,8 @@ class FastPathProtocol(LimitedConnection):
         if self._segment:
             self.hits.add_head(self._segment, peer, request, hit)
         own, encoded = self.hits.record_hit(request, hit, started_at), hit.encoding_for(request)
-        head = (_response_start(tuple(self.server_state.default_headers)), encoded.head, own.head)
+        start = _response_start(tuple(self.server_state.default_headers))
+        head = (start, encoded.head, request.added.lines, own.head)
         if len(encoded.body) < SEPARATE_WRITE_BYTES:
             self.transport.write(b"".join((*head, encoded.body)))
         else:
@@ -219,10 +233,13 @@ def _response_start(default_headers: tuple[RawHeader, ...]) -> bytes:
 
 
 def protocol_class(
-    limits: Server, hits: FastPathCache | None, request_log: AccessLog | None = None
+    limits: Server,
+    hits: FastPathCache | None,
+    request_log: AccessLog | None = None,
+    cors: CorsPolicy | None = None,
 ) -> type[LimitedConnection]:
     """Return the protocol class of a server with these limits; without hits, one without fast path."""
     if hits is None:
         return limited_connection_class(limits, request_log)
-    members = {"limits": limits, "hits": hits, "request_log": request_log or AccessLog()}
+    members = {"limits": limits, "hits": hits, "request_log": request_log or AccessLog(), "cors": cors}
     return type("Protocol", (FastPathProtocol,), members)

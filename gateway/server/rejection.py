@@ -9,13 +9,18 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.cache.prepared import NO_FIELDS, AddedFields, render_headers
 from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirResponse
 from gateway.telemetry.access_log import AccessLog, Answer
+from gateway.web.cors import CorsPolicy, with_added_fields
+from gateway.web.cors_middleware import CorsMiddleware
 from gateway.web.endpoint import response_headers, send_response
 from gateway.web.errors import error_response
 from gateway.web.request_id import request_id
 from gateway.web.request_reader import request_id_of
+
+_CLOSE = (b"connection", b"close")
 
 
 @dataclass(frozen=True)
@@ -41,19 +46,22 @@ class Rejection:
         path, method = (self.scope["path"], self.scope["method"]) if self.scope else ("", "")
         access_log.log_unread(path, method, answer)
 
-    def encode(self) -> bytes:
-        """Encode the response."""
-        lines = [b"%s: %s\r\n" % header for header in response_headers(self.response, self.request_id)]
+    def encode(self, added: AddedFields = NO_FIELDS) -> bytes:
+        """Encode the response, with the fields that are added to each response to its request."""
+        headers = with_added_fields(response_headers(self.response, self.request_id), added)
         start = f"HTTP/1.1 {self.kind.status} {HTTPStatus(self.kind.status).phrase}\r\n".encode()
-        return b"".join([start, *lines, b"\r\n", self.response.body])
+        return b"".join([start, render_headers(headers), b"\r\n", self.response.body])
 
 
-def rejection_app(kind: FailureKind, access_log: AccessLog) -> ASGIApp:
-    """Return an application that responds to each request with a failure, and closes the connection."""
+def rejection_app(kind: FailureKind, access_log: AccessLog, cors: CorsPolicy | None = None) -> ASGIApp:
+    """Return an application that responds to each request with a failure, and closes the connection.
+
+    A preflight is answered, so that the page sees the failure of the request that follows it.
+    """
 
     async def reject_request(scope: Scope, receive: Receive, send: Send) -> None:
         rejection = Rejection(kind, scope)
         rejection.log(access_log)
         await send_response(rejection.response, Request(scope, receive), send, rejection.request_id)
 
-    return reject_request
+    return CorsMiddleware(reject_request, cors, (_CLOSE,)) if cors else reject_request

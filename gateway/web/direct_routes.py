@@ -9,6 +9,9 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.web.cors import CorsPolicy
+from gateway.web.cors_middleware import CorsMiddleware
+
 #: Paths that reach the FHIR endpoint of practices by the routes of `gateway/app.py`, with their parameters;
 #: of several routes that match, the first counts, and those of a FHIR base come first.
 _FHIR_PATH = re.compile(
@@ -21,12 +24,21 @@ _BODY_FIELDS = frozenset({b"content-encoding", b"content-length", b"transfer-enc
 class DirectApplication(Starlette):
     """A Starlette application; `fhir_endpoint` gets the requests for which `fhir_path_params` is not None.
 
-    An application whose routes were taken away answers nothing directly either.
+    An application whose routes were taken away answers nothing directly either. With `cors`, each answer
+    gets the fields for the page of another origin, whatever it is that answers.
     """
 
-    def __init__(self, fhir_endpoint: ASGIApp | None = None, **options: Any) -> None:
+    def __init__(
+        self, fhir_endpoint: ASGIApp | None = None, cors: CorsPolicy | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self._fhir_endpoint = fhir_endpoint
+        self._cors = cors
+        self._fhir_endpoint = CorsMiddleware(fhir_endpoint, cors) if fhir_endpoint and cors else fhir_endpoint
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the application with all its middleware, that of CORS outside."""
+        stack = super().build_middleware_stack()
+        return CorsMiddleware(stack, self._cors) if self._cors else stack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, or the lifespan."""

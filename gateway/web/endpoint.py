@@ -1,6 +1,6 @@
 """ASGI endpoint of every upstream path: reads the request, calls the handler, sends the response."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from time import perf_counter
 
@@ -57,7 +57,8 @@ class Endpoint:
 
     A request to which `ends_with_client` applies is cancelled when its client disconnects; any other goes on,
     because it is billed or may write. `has_ended` returns whether the gateway shuts down: a request that the
-    server cancels then gets a response, too.
+    server cancels then gets a response, too. `methods_of` returns the methods of a path below its FHIR base,
+    for web pages of other origins; None: no such page reaches it.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, each once
@@ -70,7 +71,9 @@ class Endpoint:
         ends_with_client: Callable[[FhirRequest], bool] = lambda _: False,
         has_ended: Callable[[], bool] = lambda: False,
         access_log: AccessLog = AccessLog(),  # noqa: B008 - it has no state
+        methods_of: Callable[[str], Collection[str]] | None = None,
     ) -> None:
+        self.methods_of = methods_of
         self._read_request = read_request
         self._handler = handler
         self._report_rejection = report_rejection

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.cache.invalidation import Generation
 from gateway.cache.prepared import (
     IRRELEVANT_HEADERS,
+    AddedFields,
     FastPathRequest,
     PerRequestHeaders,
     PreparedResponse,
@@ -25,6 +26,7 @@ from gateway.ledger.cost import CostClass
 from gateway.ledger.recorder import Recorder
 from gateway.stores.channel import Channel, NoChannel
 from gateway.telemetry.access_log import AccessLog
+from gateway.web.cors import with_vary
 from gateway.web.head_table import HeadEntry, HeadTable
 from gateway.web.hit_records import HitRecords
 from gateway.web.request_id import request_id
@@ -34,6 +36,8 @@ _log = structlog.get_logger()
 LogRequest = Callable[[str, float], None]
 #: Creates a LogRequest from the log event and the fields that all requests share.
 LogRequestFactory = Callable[[str, Mapping[str, object]], LogRequest]
+#: Returns the fields that are added to the answer to a request, from its target and header fields.
+AddedFieldsLookup = Callable[[bytes, Sequence[RawHeader]], AddedFields]
 #: Bytes of a body that gzip surely reduces, and above which compression takes too long.
 _MIN_GZIP_BYTES, _MAX_GZIP_BYTES = 1_000, 8_000_000
 _GZIP_LEVEL = 4
@@ -77,6 +81,7 @@ class FastPathCache:
         self.is_channel_current: Callable[[], bool] | None = None
         self.vary_by_peer = vary_by_peer
         self._irrelevant_headers = IRRELEVANT_HEADERS - ({b"user-agent"} if vary_by_user_agent else set())
+        self._added_fields_for: AddedFieldsLookup | None = None
         self._outcome_counts = Counter[tuple[str, str]]() if outcome_counts is None else outcome_counts
         self.records = HitRecords(recorder, self._outcome_counts, self.heads.keep)
         self._log_request_factory = log_request_factory or _make_log_request
@@ -87,6 +92,14 @@ class FastPathCache:
         """Heed the invalidations that `generation` counts and a channel brings; call it before serving."""
         self.generation = generation
         self.is_channel_current = None if isinstance(channel, NoChannel) else channel.is_current
+
+    def add_fields(self, fields_for: AddedFieldsLookup) -> None:
+        """Send fields that depend on the Origin of each request; call it before serving.
+
+        Pages of all origins share the stored responses.
+        """
+        self._added_fields_for = fields_for
+        self._irrelevant_headers |= {b"origin"}
 
     @property
     def entry_count(self) -> int:
@@ -111,7 +124,10 @@ class FastPathCache:
     def parse_request(self, target: bytes, headers: Sequence[RawHeader], peer: str) -> FastPathRequest | None:
         """Parse a raw GET request; None if the fast path does not support it."""
         varying_peer = peer if self.vary_by_peer else ""
-        return parse_fast_path_request(target, headers, varying_peer, self._irrelevant_headers)
+        request = parse_fast_path_request(target, headers, varying_peer, self._irrelevant_headers)
+        if request is None or self._added_fields_for is None:
+            return request
+        return request._replace(added=self._added_fields_for(target, headers))
 
     def find_response(self, raw_request: FastPathRequest) -> PreparedResponse | None:
         """Return the stored response if this process knows of no invalidation; else None."""
@@ -176,7 +192,7 @@ class FastPathCache:
             now - validity.age,
             fresh_until,
             min(fresh_until, now + _MAX_SECONDS),
-            encode_response(headers, response.body),
+            encode_response(with_vary(headers, raw_request.added.vary), response.body),
             self._recorder.attribution_of(request),
             self._log_request_factory("request", fields),
         )

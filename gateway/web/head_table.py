@@ -41,12 +41,14 @@ class HeadEntry:
         logger = hit.log_request if isinstance(hit.log_request, EventLogger) else None
         self.line_start = logger.line_start if logger else b""
         self.add_lines = logger.add_lines if logger else None
-        self.size = _ENTRY_OVERHEAD + len(key) + len(hit.plain.body) + 2 * len(hit.plain.head)
+        head_size = len(hit.plain.head) + len(request.added.lines)
+        self.size = _ENTRY_OVERHEAD + len(key) + len(hit.plain.body) + 2 * head_size
 
     def render(self, default_headers: Iterable[RawHeader], generation: int, now: float) -> None:
         """Render what changes: it is right until the next second of Age, lifetime or Date."""
         encoded, hit, wall_clock = self.hit.encoding_for(self.request), self.hit, time()
         self.head = _STATUS_LINE + _render_defaults(default_headers, wall_clock) + encoded.head
+        self.head += self.request.added.lines
         self.head += hit.per_request_headers(now, "").head[:-4]
         self.body, self.is_separate = encoded.body, len(encoded.body) >= SEPARATE_WRITE_BYTES
         age, ttl = now - hit.requested_at, hit.fresh_until - now

@@ -1,13 +1,14 @@
 """Requests to an upstream that is mounted at its own path (`upstreams.<name>`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, Site
-from gateway.fhir.interaction import SAFE_METHODS, Interaction
+from gateway.fhir.interaction import SAFE_METHODS, Interaction, allowed_methods
+from gateway.fhir.resource_types import RESOURCE_TYPES_BY_VERSION
 from gateway.http.base_urls import ORIGIN_SEGMENT, parse_base
 from gateway.http.fhir_paths import is_async_status
 from gateway.http.request_path import async_status_path, is_on_origin, path_below_base
@@ -15,7 +16,11 @@ from gateway.repairs import HALO_ISSUE_IDS
 from gateway.settings import MountedUpstream, Settings
 from gateway.upstreams.dialect import CredentialScheme
 from gateway.web import request_checks, request_reader
-from gateway.web.passthrough_checks import require_common_method, require_one_idempotency_key
+from gateway.web.passthrough_checks import (
+    PASSED_METHODS,
+    require_common_method,
+    require_one_idempotency_key,
+)
 from gateway.web.public_url import public_origin
 from gateway.web.request_reader import base_url
 
@@ -65,6 +70,17 @@ class MountedRequestReader:
         server = self.settings.server
         path = request_checks.parse_unchanged_path(request, server.max_uri, self.upstream.path)
         return await self._read_unchanged(request, path)
+
+    def methods_of(self, path: str) -> Collection[str]:
+        """Methods of a path below the mount of a FHIR upstream; none for an unknown path."""
+        first, slash, rest = path.partition("/")
+        is_beside = first == ORIGIN_SEGMENT
+        if is_async_status(path) or (is_beside and async_status_path(base_url(self.upstream), slash + rest)):
+            return _STATUS_INTERACTIONS
+        if is_beside or path == _TOKEN_PATH or path.startswith(_WELL_KNOWN):
+            return PASSED_METHODS
+        methods = allowed_methods(path, RESOURCE_TYPES_BY_VERSION[self.upstream.fhir_version])
+        return methods if path else {*methods, *SAFE_METHODS}
 
     async def _read_unchanged(self, request: Request, path: str) -> FhirRequest:
         """Read a request whose credential, method and content are the upstream's matter."""
