@@ -224,7 +224,7 @@ def test_page_of_any_origin_reads_the_statement(stranger: App) -> None:
     ids=["off", "on"],
     indirect=["gateway"],
 )
-def test_page_sends_the_key_of_the_firm_only_by_the_switch(app: App, expected: int | None) -> None:
+def test_page_sends_the_key_only_by_the_switch(app: App, expected: int | None) -> None:
     app.base, app.credentials = app.base.replace("/desktop/", "/integrator/"), KEY
     answer = app.call("Patient/1")
     assert answer.get("status") == expected

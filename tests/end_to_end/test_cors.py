@@ -130,6 +130,21 @@ def test_preflight_names_what_the_path_has(gateway: World, path: str) -> None:
     assert gateway.upstream.sent == []
 
 
+#: Other methods than GET on the gateway's own CodeSystem concern a resource of the practice.
+WITH_METHODS = [path for path in PREFLIGHTS if PREFLIGHTS[path] and not path.endswith("gateway-error")]
+
+
+@pytest.mark.parametrize("path", WITH_METHODS)
+def test_methods_of_the_preflight_are_those_not_refused(gateway: World, path: str) -> None:
+    query = "?page=2" if path == "/labs" else ""  # reads of a base are pages of a search
+    answers = {
+        method: gateway.ask(method, path + query, headers=KEY | ADMIN).status_code
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+    }
+    permitted = ", ".join(method for method, status in answers.items() if status not in {404, 405})
+    assert permitted == PREFLIGHTS[path]
+
+
 def test_preflight_of_an_unlisted_origin_permits_nothing(gateway: World) -> None:
     response = gateway.preflight(f"{BASE}/Patient/1", UNLISTED)
     assert (response.status_code, varies(response)) == (204, True)

@@ -1,7 +1,13 @@
+import httpx
 import pytest
-from starlette.types import Scope
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from gateway.web.direct_routes import fhir_path_params
+from gateway.settings import Cors
+from gateway.web.cors import CorsPolicy
+from gateway.web.direct_routes import DirectApplication, fhir_path_params
 
 BASE = "/integrator/sites/s-1/fhir/R4"
 
@@ -41,3 +47,25 @@ def test_request_with_a_body_passes_the_middleware(name: bytes) -> None:
 def test_mounted_application_and_lifespan_are_routed() -> None:
     assert fhir_path_params(scope_of(f"/root{BASE}/Patient", root_path="/root")) is None
     assert fhir_path_params({"type": "lifespan"}) is None
+
+
+async def respond_directly(scope: Scope, receive: Receive, send: Send) -> None:
+    await Response("direct")(scope, receive, send)
+
+
+async def fail(request: Request) -> Response:
+    raise RuntimeError("synthetic")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "status"), [(f"{BASE}/Patient", 200), ("/fail", 500), ("/nowhere", 404), ("/admin", 404)]
+)
+async def test_every_answer_has_the_fields_for_a_page(path: str, status: int) -> None:
+    policy = CorsPolicy(Cors(origins=("https://a.example",)), ())
+    app = DirectApplication(respond_directly, policy, routes=[Route("/fail", fail)])
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gw.example") as client:
+        response = await client.get(path, headers={"origin": "https://a.example"})
+    expected = None if path == "/admin" else "https://a.example"
+    assert (response.status_code, response.headers.get("access-control-allow-origin")) == (status, expected)

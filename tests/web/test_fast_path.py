@@ -6,7 +6,7 @@ import gzip
 import random
 import tracemalloc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from support.asgi import FHIR, asgi_request
 from support.ledger import RecordingSink, ledger_names
 from support.requests import NOW, fhir_request, json_response
 
+from gateway.cache.prepared import AddedFields, RawHeader
 from gateway.cache_validity import CacheValidity
 from gateway.exchange import FhirResponse
 from gateway.ledger.cost import CostClass
@@ -204,3 +205,22 @@ async def test_response_larger_than_the_cache_is_not_stored() -> None:
     case = Case(4_000)
     case.store()
     assert case.cache.entry_count == 0
+
+
+async def test_pages_share_a_response_but_no_origin() -> None:
+    def fields_for(target: bytes, headers: Sequence[RawHeader]) -> AddedFields:
+        assert target == f"{FHIR}/Patient/1".encode()
+        return AddedFields(lines=dict(headers).get(b"origin", b""), vary=b"origin")
+
+    case = Case()
+    case.cache.add_fields(fields_for)
+    case.store(headers={"origin": "https://a.example"})
+    for origin in ("https://a.example", "https://b.example", ""):
+        headers = {"origin": origin} if origin else {}
+        start, _ = await case.get(headers=headers)
+        assert dict(start["headers"])[b"vary"] == b"origin"
+        assert "example" not in str(start["headers"])
+        raw = request_from_scope(case.cache, asgi_request(f"{FHIR}/Patient/1", headers).scope)
+        assert raw
+        assert raw.added.lines == origin.encode()
+    assert (case.cache.entry_count, case.app_calls) == (1, 0)

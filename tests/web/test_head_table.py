@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from cache.test_prepared import discard_log
 
-from gateway.cache.prepared import FastPathRequest, PreparedResponse, encode_response
+from gateway.cache.prepared import AddedFields, FastPathRequest, PreparedResponse, encode_response
 from gateway.cache_validity import CacheValidity
 from gateway.web.head_table import MAX_ENTRIES, MAX_HEAD_BYTES, HeadTable
 
@@ -127,3 +127,14 @@ def test_rendered_head_is_right_until_its_next_second() -> None:
     assert entry.generation == 7
     entry.render([DATE], 8, 149.9)
     assert entry.valid_until <= 150
+
+
+def test_fields_of_the_request_are_rendered_and_counted() -> None:
+    table = HeadTable(100_000)
+    plain = add(table)
+    added = AddedFields(lines=b"access-control-allow-origin: *\r\n")
+    entry = table.add(HEAD, "", REQUEST._replace(added=added), plain.hit)
+    assert entry
+    entry.render([], 1, 110.0)
+    assert entry.head.count(b"\r\naccess-control-allow-origin: *\r\nage: 10\r\n") == 1
+    assert entry.size == plain.size + 2 * len(added.lines)
