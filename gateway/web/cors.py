@@ -125,8 +125,7 @@ class CorsPolicy:
             match = pattern.match(path)
             if match:
                 below = match.groupdict().get("path", "").rstrip("/") if is_fhir else path
-                is_public = is_fhir and below in _PUBLIC_PATHS
-                return _PathRule(methods_of, below, is_public) if methods_of else None
+                return _PathRule(methods_of, below, below in _PUBLIC_PATHS) if methods_of else None
         return _UNKNOWN_PATH
 
 

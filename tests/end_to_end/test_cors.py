@@ -1,13 +1,17 @@
 """CORS through the whole gateway: which answers a page of another origin may read, and preflights."""
 
 import json
+import re
+import shlex
+import subprocess
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
 import pytest
-from conftest import KEY, Pair, settings_for
+from conftest import KEY, ROOT, Pair, settings_for
 from support.mounted_upstream import Answer, FakeUpstream
 from support.redis_server import redis_server
 from support.secrets import SECRET
@@ -301,3 +305,15 @@ def test_replicas_share_answers_but_no_origin(pair: Pair) -> None:
     assert outcomes == [False, *[True] * 23]
     assert len(pair.sent()) == 1
     assert A not in json.dumps(pair.sent())
+
+
+def test_set_up_of_the_documentation_permits_its_origin() -> None:
+    page = (ROOT / "docs" / "browser-apps.md").read_text(encoding="utf-8")
+    toml, shell = (
+        re.findall(rf"^```{name}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0] for name in ("toml", "sh")
+    )
+    with world(*tomllib.loads(toml)["cors"]["origins"]) as gateway:
+        words = shlex.split(shell.replace("$GATEWAY", gateway.url).replace("\\\n", " "))
+        answer = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert answer.startswith("HTTP/1.1 204 ")
+    assert "access-control-allow-origin: https://app.example.com.au" in answer.splitlines()

@@ -3,13 +3,21 @@
 import re
 
 import pytest
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cache.prepared import NO_FIELDS, AddedFields, RawHeader, render_headers
 from gateway.fhir.interaction import allowed_methods
 from gateway.settings import Cors
-from gateway.web.cors import CorsPolicy, CorsRoute, with_added_fields, with_vary
+from gateway.web.cors import (
+    REQUEST_FIELDS,
+    RESPONSE_FIELDS,
+    CorsPolicy,
+    CorsRoute,
+    with_added_fields,
+    with_vary,
+)
 
 APP, OTHER = b"https://app.example.com.au", b"https://other.example"
 ROUTES = (
@@ -196,3 +204,9 @@ def test_fields_of_an_upstream_are_dropped() -> None:
     names = [name for name, _ in with_added_fields(own, fields)]
     assert names == [b"etag", b"vary", ALLOW, EXPOSE]
     assert with_added_fields(own, NO_FIELDS) == [(b"etag", b"1")]
+
+
+@pytest.mark.parametrize("names", [REQUEST_FIELDS, RESPONSE_FIELDS], ids=["sent", "seen"])
+def test_page_of_the_documentation_names_all_fields(names: tuple[str, ...]) -> None:
+    page = (ROOT / "docs" / "browser-apps.md").read_text(encoding="utf-8")
+    assert ", ".join(names) in " ".join(page.split())
