@@ -43,7 +43,7 @@ from gateway.web.content_coding import RequestDecompression
 from gateway.web.cors import CorsPolicy
 from gateway.web.cors_middleware import cors_routes
 from gateway.web.direct_routes import DirectApplication
-from gateway.web.endpoint import Endpoint
+from gateway.web.endpoint import Endpoint, ReportRejection
 from gateway.web.errors import not_found
 from gateway.web.fast_path import FastPathMiddleware, LogRequestFactory
 from gateway.web.logged_responses import LoggedResponses
@@ -92,7 +92,7 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
     reader = RequestReader(runtime.settings, find_site, mounted, runtime.sites.without_zone)
     fhir, sql = halo_chains(runtime, upstream, client_for, extensions)
     passthrough = passthrough_chain(runtime, client_for("halo-sql"))
-    counter = runtime.rejection_counter
+    counter = rejection_reports(runtime)
     endpoint, apps = endpoint_factory(runtime), runtime.apps
     fhir_endpoint = endpoint(
         with_app(reader.read_fhir, apps),
@@ -117,7 +117,7 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
     dialect = upstream.resolved_dialect
     if dialect is HALO_CONNECT:
         return halo_mount(runtime, upstream)
-    extensions, counter = extensions_of(runtime.settings, upstream), runtime.rejection_counter
+    extensions, counter = extensions_of(runtime.settings, upstream), rejection_reports(runtime)
     client_for = upstream_client(runtime, upstream, extensions)
     version_of = runtime.engine_versions_of(upstream).local_version
     reader = MountedRequestReader(runtime.settings, name, upstream, version_of)
@@ -133,6 +133,15 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
     read_request = with_app(reader.read_passthrough, apps)
     endpoint = endpoint_of(read_request, chain.handler, rejections)
     return Mount([Route(upstream.path + "/{path:path}", endpoint)], (chain,))
+
+
+def rejection_reports(runtime: Runtime) -> Callable[..., ReportRejection]:
+    """Return what makes the report of rejected requests: it counts them, and records their spans."""
+
+    def report_for(mount_name: str = "", *, is_fhir: bool = True) -> ReportRejection:
+        return runtime.tracing.with_rejections(runtime.rejection_counter(mount_name, is_fhir=is_fhir))
+
+    return report_for
 
 
 def operations_of(runtime: Runtime, chains: list[Chain]) -> Operations:

@@ -40,6 +40,7 @@ _FAIRNESS_HEADERS = ("user-agent", "x-forwarded-for")
 #: with different values share stored responses; every other setting is part of the version of a response.
 IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     "log": (True, "the log is no part of a response"),
+    "traces": (True, "traces are no part of a response"),
     "ledger": (True, "the ledger is no part of a response"),
     "apps": (True, "names of the senders, and how old a stored response they accept; not its content"),
     "budget_webhook": (True, "messages about budgets"),

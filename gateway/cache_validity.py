@@ -1,4 +1,4 @@
-"""Validity of a response that a cache gave."""
+"""How long a response of a cache may be sent again."""
 
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple

@@ -2,6 +2,7 @@
 
 A search at a practice passes these handlers, from the outside in:
 
+RequestSpans         one span per request, if traces are on        telemetry/tracing_spans.py
 ErrorHandler         Failure -> OperationOutcome                   web/errors.py
 BatchExecutor        sends each entry of a batch as one request    batch/executor.py
 SavingsMeter         counts requests answered without a query      ledger/metering.py
@@ -30,6 +31,7 @@ CredentialFailureLimit  429 after many refusals of a credential   resilience/cre
 IssueDetector        notes what answers say about known issues     repairs/issue_detector.py
 EngineDetector       notes the version of the site's FHIR engine   sites/engine_version.py
 UpstreamMeter        counts billable upstream requests             ledger/metering.py
+UpstreamSpans        one span per upstream request                 telemetry/tracing_spans.py
 UpstreamClient       sends the request                             upstreams/client.py
 
 A SQL query passes ErrorHandler, SavingsMeter, and all from SpendingGate on: the same objects. Before
@@ -56,7 +58,6 @@ or without a credential, passes a Bulkhead of its own instead of those from Spen
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.admin.site_status import UpstreamHandlers
@@ -91,8 +92,6 @@ from gateway.sites.engine_version import EngineDetector
 from gateway.sql.held_polls import HeldPolls
 from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
-from gateway.upstreams.dialect import Dialect
-from gateway.upstreams.error_rule import ErrorRule
 from gateway.upstreams.retry_after import WaitLimits
 from gateway.upstreams.site_statements import SiteStatements
 from gateway.validation.write_validation import WriteValidation
@@ -163,7 +162,8 @@ def with_batches(handler: Handler, runtime: Runtime, repairs: Sequence[Repair]) 
     alone = with_observability(handler, runtime, repairs)
     metered = SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs)
     reject = EntryRejection(runtime.recorder)
-    return ErrorHandler(BatchExecutor(metered, alone, reject, runtime.settings, runtime.access_log.log))
+    batches = BatchExecutor(metered, alone, reject, runtime.settings, runtime.access_log.log)
+    return runtime.tracing.with_request_spans(batches, ErrorHandler)
 
 
 def outlook_of(cache: ResponseCache, handlers: UpstreamHandlers | None) -> Outlook:
@@ -242,7 +242,8 @@ def with_held_polls(handler: Handler, runtime: Runtime, policies: RequestPolicie
 
 def with_observability(handler: Handler, runtime: Runtime, repairs: Sequence[Repair] = REPAIRS) -> Handler:
     """Wrap a handler in the outermost handlers of every chain; `repairs` are those that it applies."""
-    return ErrorHandler(SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs))
+    metered = SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs)
+    return runtime.tracing.with_request_spans(metered, ErrorHandler)
 
 
 def with_advice(handler: Handler, runtime: Runtime) -> Handler:
@@ -266,16 +267,17 @@ def upstream_client(
     def client_for(dialect: str) -> Handler:
         client = UpstreamClient(
             transport,
-            with_rules(upstream.dialect_named(dialect), extensions.rules),
+            upstream.dialect_named(dialect).with_extension_rules(extensions.rules),
             runtime.now,
             settings.errors.upstream_text,
             waits,
             runtime.metrics.count_dropped_fields,
             sql_timeout(settings),
         )
+        traced = runtime.tracing.with_upstream_spans(client, dialect)
         engines = runtime.engine_versions_of(upstream)
         detector = IssueDetector(
-            EngineDetector(UpstreamMeter(client, runtime.recorder), engines),
+            EngineDetector(UpstreamMeter(traced, runtime.recorder), engines),
             runtime.issue_states_of(upstream),
             (*own_witnesses(upstream.resolved_dialect), *witnesses_of(extensions.repairs)),
             runtime.is_proved,
@@ -291,8 +293,3 @@ def upstream_client(
         )
 
     return client_for
-
-
-def with_rules(dialect: Dialect, rules: tuple[ErrorRule, ...]) -> Dialect:
-    """Return a dialect in which some error rules precede its own; SQL Passthrough keeps its own only."""
-    return replace(dialect, rules=(*rules, *dialect.rules)) if rules and dialect.is_mountable else dialect

@@ -19,6 +19,7 @@ from gateway.fhir.interaction import SAFE_METHODS, Interaction
 from gateway.fhir.raw_json import string_value, utf8_object_fields
 from gateway.fhir.resource_types import FhirVersion
 from gateway.fhir.search_params import NO_PARAMETERS, JudgedCriteria, SearchParams
+from gateway.trace_context import RequestTrace
 
 #: The records are msgspec structs, because most handlers copy them: a copy costs a tenth of a dataclass copy.
 _replace_fields = msgspec.structs.replace
@@ -131,7 +132,7 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     `client_address` is for limits only. `caller` is the caller's identity at the upstream; read it by
     `http.proved_callers.caller_of`. `app` is the name of the app that sent it, `other` if it is of none, and
     empty if no apps are configured. `deadline` ends all waits except upstream requests, in seconds of a
-    monotonic clock. `send_permit` comes from the rate limiter.
+    monotonic clock. `send_permit` comes from the rate limiter. `trace` is None if traces are off.
     """
 
     method: str
@@ -153,6 +154,7 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     received_at: datetime = EPOCH
     deadline: float = inf
     send_permit: SendPermit | None = None
+    trace: RequestTrace | None = None
 
     def header(self, name: str) -> str:
         """Return the first value of a header (lower-case name), or an empty string."""
@@ -218,7 +220,7 @@ class FhirResponse(msgspec.Struct, frozen=True):
     A parsed Bundle travels as `bundle` and stands for the body. `paging` is there if the positions of further
     pages are known, `cache_validity` if a cache gave the response. `ignored_parameters`: those that the
     upstream did not use. `upstream_use`: the upstream requests that this client's request caused.
-    `failure_code`: that of the failure which the response reports.
+    `failure_code`: that of the failure which the response reports. `trace_id`: for the log, if traces are on.
     """
 
     status: int
@@ -231,6 +233,7 @@ class FhirResponse(msgspec.Struct, frozen=True):
     cache_validity: CacheValidity | None = None
     upstream_use: UpstreamUse = NO_USE
     failure_code: str = ""
+    trace_id: str = ""
 
     def header(self, name: str) -> str:
         """Return the first value of a header (lower-case name), or an empty string."""

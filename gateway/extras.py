@@ -6,6 +6,7 @@ from importlib.util import find_spec
 EXTRAS = {
     "validation": ("fhir.resources",),
     "emulator": ("gateway.emulator", "fhir.resources", "fhirpathpy"),
+    "otel": ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http"),
     "demo": ("gateway.demo", "gateway.emulator", "fhir.resources", "fhirpathpy", "fhirpy"),
 }
 

@@ -50,6 +50,7 @@ from gateway.stores.fallback import FallbackStore
 from gateway.stores.namespace import NamespacedStore
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.tracing import tracing_of
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web.fast_path import FastPathCache, LogRequestFactory
 from gateway.web.rejections import RejectionCounter
@@ -154,6 +155,7 @@ class Runtime:
             app_usage=self.app_usage,
             unread_app=OTHER if self.settings.apps else "",
         )
+        self.tracing = tracing_of(self.settings.traces, self.metrics, self.recorder.attribution_of)
 
         labels = site_labels(self.settings, self.sites.ids)
         self.access_log = AccessLog(labels, lambda *caller: self.names.caller(*caller).name)
@@ -266,7 +268,8 @@ class Runtime:
             self.budget_messages.open()
             await asyncio.to_thread(self.ledger.open)
             async with (
-                self.channel if isinstance(self.channel, AbstractAsyncContextManager) else nullcontext()
+                self.tracing.export(),
+                self.channel if isinstance(self.channel, AbstractAsyncContextManager) else nullcontext(),
             ):
                 yield
         self.fast_path_cache.flush()

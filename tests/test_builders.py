@@ -51,6 +51,7 @@ async def test_version_depends_on_configuration_and_engine() -> None:
 
 IRRELEVANT_SETTINGS = (
     {"log": {"level": "debug"}},
+    {"traces": {"endpoint": "http://127.0.0.1:4318", "sample_ratio": 1, "propagate": True}},
     {"ledger": {"path": "/var/lib/replica-2.db", "retention_days": 30}},
     {"admin": {"listen": "127.0.0.1:9001"}},
     {"cors": {"origins": ["https://app.example"], "subscription_key": True, "max_age": 60}},

@@ -14,6 +14,12 @@ from gateway.extras import EXTRAS, MissingExtraError, require_extra
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DECLARED_EXTRAS = PROJECT["optional-dependencies"]
+#: Distributions of modules inside packages that several distributions share.
+_OWNERS = {
+    "fhir.resources": "fhir-resources",
+    "opentelemetry.sdk.trace": "opentelemetry-sdk",
+    "opentelemetry.exporter.otlp.proto.http": "opentelemetry-exporter-otlp-proto-http",
+}
 #: Runs a command of the gateway in an interpreter that cannot import one module.
 RUN_WITHOUT_MODULE = """
 import sys
@@ -40,7 +46,7 @@ def distributions(extra: str) -> set[str]:
 
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_extra_has_the_distributions_of_pyproject(extra: str) -> None:
-    owners = {"fhir.resources": "fhir-resources"} | {
+    owners = _OWNERS | {
         module: canonicalize_name(names[0]) for module, names in packages_distributions().items()
     }
     modules = [module for module in EXTRAS[extra] if not module.startswith("gateway.")]

@@ -8,7 +8,7 @@ from conftest import settings_for
 from support.requests import LABS, fhir_request, json_response
 from support.scripted_upstream import OK
 
-from gateway.chain import Chain, mounted_fhir_chain, mounted_passthrough_chain, with_rules
+from gateway.chain import Chain, mounted_fhir_chain, mounted_passthrough_chain
 from gateway.errors.catalog import UPSTREAM_CONNECT
 from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Handler
@@ -172,9 +172,9 @@ async def test_what_is_no_fhir_is_not_repaired(runtime: Runtime, upstream: Upstr
 
 def test_rules_of_extensions_precede_those_of_the_dialect() -> None:
     rule = ErrorRule("pack-rule", RATE_LIMITED, status={422})
-    assert with_rules(HEALTH_GORILLA, ()) is HEALTH_GORILLA
-    assert with_rules(HALO_SQL, (rule,)) is HALO_SQL
-    assert with_rules(HEALTH_GORILLA, (rule,)).rules == (rule, *HEALTH_GORILLA.rules)
+    assert HEALTH_GORILLA.with_extension_rules(()) is HEALTH_GORILLA
+    assert HALO_SQL.with_extension_rules((rule,)) is HALO_SQL
+    assert HEALTH_GORILLA.with_extension_rules((rule,)).rules == (rule, *HEALTH_GORILLA.rules)
 
 
 @pytest.mark.parametrize(

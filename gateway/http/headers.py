@@ -13,6 +13,9 @@ CREDENTIALS = frozenset({"authorization", "deviceid", "ocp-apim-subscription-key
 #: Field of Health Gorilla's clients; it is sent only to an upstream that reads it.
 IDEMPOTENCY_KEY = "hg-idempotency-key"
 
+#: Field of the gateway's responses: number of attempts, if there was more than one.
+ATTEMPTS_HEADER = "gateway-attempts"
+
 #: Client to upstream.
 REQUEST_HEADERS = {
     "accept-language": "display texts",

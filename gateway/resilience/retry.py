@@ -9,6 +9,7 @@ import structlog
 
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse, may_repeat
+from gateway.http.headers import ATTEMPTS_HEADER
 from gateway.http.preferences import accepts_asynchronous_response
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import upstream_retry_after
@@ -18,8 +19,6 @@ from gateway.upstreams.failures import RATE_LIMITED
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, retry_after_seconds
 
 _log = structlog.get_logger()
-#: Response header with the number of attempts, if there was more than one.
-ATTEMPTS_HEADER = "gateway-attempts"
 _FREE_INTERACTIONS = frozenset({"capabilities"})
 
 

@@ -26,6 +26,7 @@ from gateway.settings.server import Errors, Log, Server, Writes
 from gateway.settings.site import DailyCaps, ProbedIssues, SearchSupport, SiteCache, SiteSettings
 from gateway.settings.sources import settings_loader
 from gateway.settings.sql import Sql
+from gateway.settings.traces import Traces
 from gateway.settings.upstreams import MountCache, MountedUpstream, RateLimit, Timeouts, Upstream
 from gateway.settings.webhooks import Webhooks
 
@@ -69,6 +70,7 @@ class Settings(Section):
     cors: Cors = Field(Cors(), description="Web pages of other origins (docs/browser-apps.md).")
     admin: Admin = Field(Admin(), description="The /admin endpoints.")
     log: Log = Field(Log(), description="The log.")
+    traces: Traces = Field(Traces(), description="OpenTelemetry traces.")
     writes: Writes = Field(Writes(), description="Checks of writes before they are sent.")
     sql: Sql = Field(Sql(), description="SQL Passthrough.")
     webhooks: Webhooks = Field(Webhooks(), description="Webhooks of Halo Connect.")
@@ -201,6 +203,7 @@ __all__ = [
     "SiteSettings",
     "Sql",
     "Timeouts",
+    "Traces",
     "Upstream",
     "Webhooks",
     "Writes",

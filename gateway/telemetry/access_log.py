@@ -85,6 +85,7 @@ class AccessLog:
         return {
             **request_log_fields(request, self.labels.label_of(request), caller),
             **_response_fields(response),
+            **({"trace_id": response.trace_id} if response.trace_id else {}),
         }
 
     def log_unread(

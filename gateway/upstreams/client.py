@@ -43,12 +43,11 @@ from gateway.upstreams.server_answers import with_media_type
 
 _log = structlog.get_logger()
 _UNRECOGNISED_CODING = (ERROR_CODE_SYSTEM, UNRECOGNISED_RESPONSE.code)
-_VIA = ("via", "1.1 halo-gateway")
 #: Seconds by name, as in the extension `timeout` of httpx: `read`, and `total` of the whole request.
 Timeout = Mapping[str, float]
 #: Returns the timeout of a request; None if that of the transport applies.
 TimeoutOf = Callable[[FhirRequest], Timeout | None]
-_FIXED_HEADERS = (("accept-encoding", "gzip"), _VIA)
+_FIXED_HEADERS = (("accept-encoding", "gzip"), ("via", "1.1 halo-gateway"))
 #: A path and query that httpx sends unchanged; it percent-encodes any other.
 _PLAIN_TARGET = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]++|%[0-9A-Fa-f]{2})*+", re.ASCII)
 #: A path and query that can be sent: visible characters before a fragment.
@@ -178,6 +177,7 @@ class UpstreamClient:
             ),
             ("accept", accept_header(self._dialect, request)),
             ("x-request-id", request.request_id),
+            *(request.trace.sent_fields if request.trace else ()),
             *_FIXED_HEADERS,
         )
         request = with_limited_count(self._dialect, request)

@@ -98,6 +98,10 @@ class Dialect:
         paths = dict.fromkeys(rule.body_path for rule in self.rules if rule.body_path)
         object.__setattr__(self, "_body_paths", tuple(paths))
 
+    def with_extension_rules(self, rules: tuple[ErrorRule, ...]) -> Self:
+        """Return the same with rules of plugins and packs; SQL Passthrough keeps its own only."""
+        return self.with_rules(rules) if self.is_mountable else self
+
     def with_rules(self, rules: tuple[ErrorRule, ...]) -> Self:
         """Return the dialect with rules that precede its own; itself without any."""
         return replace(self, rules=(*rules, *self.rules)) if rules else self

@@ -183,7 +183,7 @@ class FastPathCache:
         validity = response.cache_validity
         if validity is None:
             return
-        fields = self._access_log.shared_fields(request, response)
+        fields = self._access_log.shared_fields(request, response.replace(trace_id=""))
         del fields["request_id"]
         now = self.clock()
         fresh_until = now + validity.fresh_seconds

@@ -10,9 +10,10 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, SendPermit, UpstreamUse
+from gateway.http.headers import ATTEMPTS_HEADER
 from gateway.http.proved_callers import caller_of
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
-from gateway.resilience.retry import ATTEMPTS_HEADER, Retry
+from gateway.resilience.retry import Retry
 from gateway.resilience.retry_budget import RetryBudget
 from gateway.resilience.retry_policy import RetryBudgetPolicy
 from gateway.stores.memory import MemoryStore

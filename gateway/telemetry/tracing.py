@@ -1,0 +1,137 @@
+"""Traces of one process, off unless `traces.endpoint` is set: then nothing of OpenTelemetry is imported."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Protocol
+from uuid import uuid4
+
+from starlette.requests import Request
+
+from gateway.errors.catalog import GATEWAY_ERROR
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, Handler
+from gateway.ledger.cost import Attribution
+from gateway.settings import Traces
+from gateway.telemetry.access_log import Answer
+from gateway.telemetry.tracing_counts import SpanCounts
+from gateway.telemetry.tracing_spans import (
+    FailureCodes,
+    RequestSpans,
+    Sampling,
+    SpanRecord,
+    SpanSink,
+    UpstreamSpans,
+    rejection_span,
+)
+
+#: Called with a request that was rejected while it was read, and the response to it.
+ReportRejection = Callable[[Request, Failure, Answer], None]
+AttributionOf = Callable[[FhirRequest], Attribution]
+#: Wraps a handler in others.
+Wrap = Callable[[Handler], Handler]
+
+
+class Tracing:
+    """Wraps handlers so that they record spans. This class records none: traces are off."""
+
+    def with_request_spans(self, handler: Handler, wrap: Wrap) -> Handler:
+        """Return what `wrap` makes of a handler; outside of it, each request has a span."""
+        return wrap(handler)
+
+    def with_upstream_spans(self, client: Handler, upstream: str) -> Handler:
+        """Wrap the client of an upstream, by the name of its dialect."""
+        del upstream
+        return client
+
+    def with_rejections(self, report: ReportRejection) -> ReportRejection:
+        """Wrap what counts the requests that are rejected while they are read."""
+        return report
+
+    @asynccontextmanager
+    async def export(self) -> AsyncIterator[None]:
+        """Export spans until the context ends."""
+        yield
+
+
+class _Waiting:
+    """Sink before the export begins and after it has ended."""
+
+    def add(self, span: SpanRecord) -> None:
+        """Drop a span."""
+
+
+class ExportedTracing(Tracing):
+    """Records spans, and exports them."""
+
+    def __init__(self, options: Traces, counts: SpanCounts, attribution_of: AttributionOf) -> None:
+        self._url = options.url
+        self._counts = counts
+        self._attribution_of = attribution_of
+        self._sampling = Sampling(options.sample_ratio, options.propagate)
+        self._sink: SpanSink = _Waiting()
+
+    def add(self, span: SpanRecord) -> None:
+        """Take a span for the export."""
+        self._sink.add(span)
+
+    def with_request_spans(self, handler: Handler, wrap: Wrap) -> Handler:
+        """Return what `wrap` makes of a handler; outside of it, each request has a span."""
+        noted = FailureCodes(handler, GATEWAY_ERROR.code)
+        return RequestSpans(wrap(noted), self, self._sampling, self._attribution_of)
+
+    def with_upstream_spans(self, client: Handler, upstream: str) -> Handler:
+        """Wrap the client of an upstream, by the name of its dialect."""
+        return UpstreamSpans(client, self, self._sampling, upstream)
+
+    def with_rejections(self, report: ReportRejection) -> ReportRejection:
+        """Wrap what counts the requests that are rejected while they are read."""
+
+        def report_with_span(request: Request, failure: Failure, answer: Answer) -> None:
+            report(request, failure, answer)
+            span = rejection_span(self._sampling, tuple(request.headers.items()), request.method, failure)
+            if span:
+                self.add(span)
+
+        return report_with_span
+
+    @asynccontextmanager
+    async def export(self) -> AsyncIterator[None]:
+        """Export spans until the context ends; then what waits, for two seconds at most."""
+        from gateway.telemetry.tracing_export import SpanExport
+
+        exporter = SpanExport(self._url, _resource(), self._counts)
+        self._sink = exporter
+        try:
+            yield
+        finally:
+            self._sink = _Waiting()
+            await asyncio.to_thread(exporter.close)
+
+
+class MetricsRegistry(Protocol):
+    """Where the counts of spans are registered; see `telemetry/metrics.py`."""
+
+    def register(self, collector: SpanCounts) -> None:
+        """Include metrics of a collector."""
+        ...
+
+
+def tracing_of(options: Traces, metrics: MetricsRegistry, attribution_of: AttributionOf) -> Tracing:
+    """Return the traces of one process."""
+    if options.endpoint is None:
+        return Tracing()
+    counts = SpanCounts()
+    metrics.register(counts)
+    return ExportedTracing(options, counts, attribution_of)
+
+
+def _resource() -> dict[str, str]:
+    """Attributes of this process: no host, user or command line."""
+    release = version("halo-gateway")
+    return {
+        "service.name": "halo-gateway",
+        "service.version": release,
+        "service.instance.id": str(uuid4()),
+    }

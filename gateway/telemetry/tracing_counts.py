@@ -1,0 +1,49 @@
+"""Counts of spans by what became of them, as a metric."""
+
+from collections.abc import Iterator
+from threading import Lock
+
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+
+class SpanCounts(Collector):
+    """Numbers of spans that were exported, failed (the endpoint did not accept them) or were dropped."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.waiting = self.exported = self.failed = self.dropped = 0
+
+    def note_taken(self, max_waiting: int) -> None:
+        """Count a span that waits, in the place of another if too many wait."""
+        with self._lock:
+            is_full = self.waiting >= max_waiting
+            self.dropped += is_full
+            self.waiting += not is_full
+
+    def note_export(self, count: int, *, has_failed: bool) -> None:
+        """Count spans that waited, and the outcome of their export."""
+        with self._lock:
+            self.waiting = max(0, self.waiting - count)
+            self.failed += count if has_failed else 0
+            self.exported += 0 if has_failed else count
+
+    def note_end(self) -> None:
+        """Count the spans that still wait as dropped."""
+        with self._lock:
+            self.dropped, self.waiting = self.dropped + self.waiting, 0
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counts."""
+        spans = CounterMetricFamily(
+            "halo_gateway_trace_spans",
+            "Spans by outcome: exported, failed (not accepted by the endpoint), dropped (too many waited)",
+            labels=("outcome",),
+        )
+        for outcome, count in (
+            ("exported", self.exported),
+            ("failed", self.failed),
+            ("dropped", self.dropped),
+        ):
+            spans.add_metric((outcome,), count)
+        yield spans
