@@ -1,0 +1,97 @@
+"""Traces of one process: nothing without an endpoint, spans with one."""
+
+import subprocess
+import sys
+
+import pytest
+from support.asgi import asgi_request
+from support.otlp_collector import Collector, attributes_of
+from support.requests import GUID, SITE, fhir_request, json_response
+
+from gateway.errors import catalog
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.ledger.cost import Attribution
+from gateway.settings import Traces
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.tracing import Tracing, tracing_of
+
+pytestmark = pytest.mark.anyio
+
+
+async def respond(request: FhirRequest) -> FhirResponse:
+    return json_response({"resourceType": "Patient"})
+
+
+def attribution_of(request: FhirRequest) -> Attribution:
+    return Attribution(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read")
+
+
+def unchanged(handler: Handler) -> Handler:
+    return handler
+
+
+async def test_without_endpoint_no_handler_is_wrapped() -> None:
+    metrics = Metrics()
+    tracing = tracing_of(Traces(), metrics, attribution_of)
+    assert type(tracing) is Tracing
+    assert tracing.with_request_spans(respond, unchanged) is respond
+    assert tracing.with_upstream_spans(respond, "halo-connect") is respond
+    report = [].append
+    assert tracing.with_rejections(report) is report  # type: ignore[arg-type]
+    async with tracing.export():
+        pass
+    assert b"trace_spans" not in (await metrics.endpoint(asgi_request("/metrics"))).body
+
+
+def test_without_endpoint_nothing_of_opentelemetry_is_imported() -> None:
+    code = (
+        "import sys, gateway.telemetry.tracing as tracing, gateway.settings as settings\n"
+        "tracing.tracing_of(settings.Traces(), None, None)\n"
+        "sys.exit('opentelemetry' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_spans_of_all_kinds_reach_the_endpoint() -> None:
+    metrics, rejections = Metrics(), list[object]()
+    with Collector() as collector:
+        options = Traces.model_validate({"endpoint": collector.url, "sample_ratio": 1})
+        tracing = tracing_of(options, metrics, attribution_of)
+        handler = tracing.with_request_spans(tracing.with_upstream_spans(respond, "halo-connect"), unchanged)
+        report = tracing.with_rejections(lambda *rejection: rejections.append(rejection))
+        await handler(fhir_request("Patient/1"))  # before the start: not recorded
+        async with tracing.export():
+            await handler(fhir_request("Patient/1"))
+            report(asgi_request("/Zzyzx"), Failure(catalog.BAD_REQUEST))
+        await handler(fhir_request("Patient/1"))  # after the end
+        names = sorted(span.name for span in collector.spans)
+        assert names == ["GET {base}/Patient/{id}", "GET {base}/Patient/{id}", "GET {path}"]
+        (resource,) = collector.resources
+        assert set(resource) == {"service.name", "service.version", "service.instance.id"}
+        assert all(attributes_of(span) for span in collector.spans)
+    assert len(rejections) == 1
+    body = (await metrics.endpoint(asgi_request("/metrics"))).body
+    assert b'halo_gateway_trace_spans_total{outcome="exported"} 3.0' in body
+
+
+async def test_failure_of_a_handler_is_noted() -> None:
+    async def fail(request: FhirRequest) -> FhirResponse:
+        raise Failure(catalog.BAD_REQUEST)
+
+    def to_response(handler: Handler) -> Handler:
+        async def handle(request: FhirRequest) -> FhirResponse:
+            try:
+                return await handler(request)
+            except Failure as failure:
+                return FhirResponse(failure.kind.status)
+
+        return handle
+
+    with Collector() as collector:
+        options = Traces.model_validate({"endpoint": collector.url, "sample_ratio": 1})
+        tracing = tracing_of(options, Metrics(), attribution_of)
+        async with tracing.export():
+            await tracing.with_request_spans(fail, to_response)(fhir_request("Patient/1"))
+        (span,) = collector.spans
+        assert attributes_of(span)["error.type"] == "bad-request"
