@@ -34,6 +34,7 @@ from gateway.server.worker import Worker
 from gateway.settings import MountedUpstream, Settings
 from gateway.sites.engine_version import with_engine_versions
 from gateway.sql.held_polls import is_held
+from gateway.telemetry.service_metrics import ClientConnections, readiness_reader
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
 from gateway.web.app_reader import with_app
@@ -181,6 +182,7 @@ def create_app(
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
     operations = operations_of(runtime, [chain for mount in mounts for chain in mount.chains])
     runtime.metrics.register_state(operations.read_metrics)
+    runtime.metrics.register_state(readiness_reader({**CHECKS, **runtime.warnings}))
     app_reports = AppReports(runtime.ledger.rows_by_app, prices_of(settings), runtime.app_usage.statuses)
     admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses, app_reports)
     is_shared = settings.cache.redis.url is not None
@@ -223,7 +225,10 @@ def create_app(
         [admin_landing, *common_routes, *metrics_routes, *admin_routes],
         middleware=[Middleware(AllowedHosts, names=names_of(settings.admin))],
     )
-    app.state.http = protocol_class(settings.server, runtime.fast_path_cache, runtime.access_log, cors)
+    http = protocol_class(settings.server, runtime.fast_path_cache, runtime.access_log, cors)
+    app.state.http = http
+    connections = ClientConnections(lambda: len(http.open_connections), settings.server.max_connections)
+    runtime.metrics.register(connections)
     app.state.end_waits = runtime.has_ended.set
     app.state.drain_seconds = settings.server.drain_seconds
     return app

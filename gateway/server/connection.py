@@ -5,6 +5,7 @@ rejects in plain text. This one rejects with an OperationOutcome before a reques
 """
 
 import asyncio
+from collections.abc import Sized
 from typing import Any, ClassVar, Literal
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -97,6 +98,8 @@ class LimitedConnection(WriteTimeout):
     request_log: ClassVar[AccessLog] = AccessLog()
     #: Fields for pages of other origins; None: none.
     cors: ClassVar[CorsPolicy | None] = None
+    #: All connections of the server, for its metrics.
+    open_connections: ClassVar[Sized] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -114,6 +117,7 @@ class LimitedConnection(WriteTimeout):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time for the headers; note a connection too many, and abort it beyond twice the limit."""
         super().connection_made(transport)
+        type(self).open_connections = self.connections
         self._is_surplus = len(self.connections) > self.limits.max_connections
         if len(self.connections) > 2 * self.limits.max_connections:
             transport.abort()

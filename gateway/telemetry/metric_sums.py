@@ -20,9 +20,11 @@ GAUGE_RULES: Final[Mapping[str, Combine]] = {
     "_remaining": min,
     "_seconds": max,
     "active_pauses": max,
+    "build_info": max,
     "circuit_open": max,
     "known_issue_sites": max,
     "process_max_fds": min,
+    "readiness_problem": max,
     "retries_last_hour": max,
     "shared_store_down": max,
 }

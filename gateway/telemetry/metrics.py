@@ -18,6 +18,7 @@ from gateway.ledger.caps import used_ratio
 from gateway.ledger.cost import Attribution, CostClass
 from gateway.ledger.daily_usage import CapStatus
 from gateway.stores.single_flight import SingleFlight
+from gateway.telemetry.service_metrics import BuildInfo
 from gateway.thread_switching import frequent_switches
 
 #: Upper bounds in seconds: Halo gives up after 30, the gateway after 35.
@@ -83,6 +84,7 @@ class Metrics:
             registry=registry,
         )
         ProcessCollector(registry=registry)
+        registry.register(BuildInfo())
 
     def count_requests(
         self, attribution: Attribution, cost: CostClass, octets: int, queries: int = 1
