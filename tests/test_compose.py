@@ -42,6 +42,50 @@ def test_redis_starts_with_its_profile_only() -> None:
         assert ("redis" in service.get("depends_on", ())) == (name in by_profile - {"redis"})
 
 
+@pytest.mark.parametrize("service", ["prometheus", "grafana"])
+def test_observability_starts_with_its_profile_and_changes_no_files(service: str) -> None:
+    options = COMPOSE["services"][service]
+    assert options["profiles"] == ["observability"]
+    assert not options["user"].startswith("0")
+    folders = [volume.split(":") for volume in options["volumes"]]
+    mounted = [parts for parts in folders if parts[0].startswith(".")]
+    assert all((ROOT / source).is_dir() and mode == "ro" for source, _, mode in mounted)
+    assert {source for source, *_ in folders if not source.startswith(".")} == {service}
+    assert service in COMPOSE["volumes"]
+
+
+def test_nobody_is_an_administrator_of_grafana() -> None:
+    environment = COMPOSE["services"]["grafana"]["environment"]
+    assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert environment["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert environment["GF_AUTH_BASIC_ENABLED"] == "false"
+
+
+def test_prometheus_scrapes_every_gateway_of_the_project() -> None:
+    file = ROOT / "deploy" / "observability" / "prometheus" / "prometheus.yml"
+    (scrape,) = yaml.safe_load(file.read_text(encoding="utf-8"))["scrape_configs"]
+    (lookup,) = scrape["dns_sd_configs"]
+    assert sorted(lookup["names"]) == sorted(GATEWAYS)
+    assert {port for name in GATEWAYS for port in COMPOSE["services"][name]["ports"]} == {
+        "127.0.0.1:8080:8080", "127.0.0.1:8081:8080", "127.0.0.1:8082:8080",
+    }  # fmt: skip
+    assert lookup["port"] == 8080
+
+
+def test_grafana_finds_prometheus_and_the_dashboards() -> None:
+    folder = ROOT / "deploy" / "observability" / "grafana"
+    volumes = COMPOSE["services"]["grafana"]["volumes"]
+    targets = {source: target for source, target, *_ in (volume.split(":") for volume in volumes)}
+    provider = yaml.safe_load(
+        (folder / "provisioning/dashboards/halo-gateway.yml").read_text(encoding="utf-8")
+    )
+    (path,) = [each["options"]["path"] for each in provider["providers"]]
+    assert targets[f"./{(folder / 'dashboards').relative_to(ROOT)}"] == path
+    sources = yaml.safe_load((folder / "provisioning/datasources/prometheus.yml").read_text(encoding="utf-8"))
+    assert [each["url"] for each in sources["datasources"]] == ["http://prometheus:9090"]
+    assert (folder / "dashboards" / "overview.json").is_file()
+
+
 def test_replicas_share_their_store_and_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = (settings_of(f"replica-{number}", f'["{SECRET}"]', monkeypatch) for number in (1, 2))
     assert first.model_dump() == second.model_dump()

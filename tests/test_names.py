@@ -50,7 +50,10 @@ _NOT_PARTICIPLES = {"feed", "need", "seed", "speed", "embed", "string", "thing",
                     "warning", "heading", "encoding", "mapping", "listing"}  # fmt: skip
 _PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "openapi" / "gateway.yaml"]
 _MODULES = sorted((ROOT / "gateway").rglob("*.py"))
-_DEPLOYMENT = [ROOT / "compose.yaml", ROOT / "Dockerfile", *sorted((ROOT / "deploy").iterdir())]
+_DEPLOYMENT = [
+    *(ROOT / "compose.yaml", ROOT / "Dockerfile"),
+    *sorted(path for path in (ROOT / "deploy").rglob("*") if path.is_file()),
+]
 
 
 def definitions(path: Path) -> Iterator[str]:
