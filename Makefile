@@ -78,6 +78,7 @@ lock: $(READY)  ## pin the newest allowed versions of everything
 	$(BIN)/pip install -q uv
 	$(LOCK) --upgrade --extra dev -o requirements/dev.txt pyproject.toml
 	$(LOCK) --extra emulator -c requirements/dev.txt -o requirements/emulator.txt pyproject.toml
+	$(LOCK) --extra otel -c requirements/dev.txt -o requirements/otel.txt pyproject.toml
 	$(LOCK) -c requirements/dev.txt -o requirements/gateway.txt pyproject.toml
 	$(LOCK) --upgrade --group build -c requirements/dev.txt -o requirements/build.txt
 

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 FOLDER = ROOT / "requirements"
 PROJECT = "halo-gateway"
 #: Lock -> extras of the project that it installs.
-LOCKS = {"gateway": set[str](), "emulator": {"emulator"}, "dev": {"dev"}}
+LOCKS = {"gateway": set[str](), "emulator": {"emulator"}, "otel": {"otel"}, "dev": {"dev"}}
 PIN = re.compile(r"^([A-Za-z0-9][^\s;\\]*)\s*(?:;\s*([^\\]+?))?\s*\\?$")
 
 Pins = dict[str, Requirement]

@@ -55,7 +55,7 @@ class Tracing:
         yield
 
 
-class _Waiting:
+class _NoSink:
     """Sink before the export begins and after it has ended."""
 
     def add(self, span: SpanRecord) -> None:
@@ -70,7 +70,7 @@ class ExportedTracing(Tracing):
         self._counts = counts
         self._attribution_of = attribution_of
         self._sampling = Sampling(options.sample_ratio, options.propagate)
-        self._sink: SpanSink = _Waiting()
+        self._sink: SpanSink = _NoSink()
 
     def add(self, span: SpanRecord) -> None:
         """Take a span for the export."""
@@ -106,7 +106,7 @@ class ExportedTracing(Tracing):
         try:
             yield
         finally:
-            self._sink = _Waiting()
+            self._sink = _NoSink()
             await asyncio.to_thread(exporter.close)
 
 

@@ -130,7 +130,11 @@ class RequestSpans:
     ) -> dict[str, AttributeValue]:
         attribution = self._attribution_of(request)
         names = {"halo_gateway.app": request.app, "halo_gateway.site": attribution.name}
-        return _request_attributes(request) | _filled(names) | _response_attributes(response, failure_code)
+        return (
+            _request_attributes(request)
+            | _without_empty(names)
+            | _response_attributes(response, failure_code)
+        )
 
 
 class FailureCodes:
@@ -183,7 +187,7 @@ class UpstreamSpans:
         self, request: FhirRequest, answer: FhirResponse | None, code: str
     ) -> dict[str, AttributeValue]:
         names = {"halo_gateway.upstream": self._upstream, "error.type": code}
-        return _request_attributes(request) | _answer_attributes(answer) | _filled(names)
+        return _request_attributes(request) | _answer_attributes(answer) | _without_empty(names)
 
 
 def rejection_span(sampling: Sampling, headers: Headers, method: str, failure: Failure) -> SpanRecord | None:
@@ -225,7 +229,7 @@ def _request_attributes(request: FhirRequest) -> dict[str, AttributeValue]:
         "fhir.interaction": interaction.name,
         "fhir.resource_type": interaction.type,
     }
-    return _filled(names)
+    return _without_empty(names)
 
 
 def _known_method(method: str) -> str:
@@ -251,9 +255,9 @@ def _response_attributes(response: FhirResponse | None, failure_code: str) -> di
         "error.type": failure_code,
     }
     repairs = {"halo_gateway.repairs": response.applied_repairs} if response.applied_repairs else {}
-    return _answer_attributes(response) | counts | _filled(names) | repairs
+    return _answer_attributes(response) | counts | _without_empty(names) | repairs
 
 
-def _filled(names: dict[str, str]) -> dict[str, AttributeValue]:
+def _without_empty(names: dict[str, str]) -> dict[str, AttributeValue]:
     """Return the names that are not empty."""
     return {name: value for name, value in names.items() if value}
