@@ -78,16 +78,16 @@ def redis_server(*options: str) -> Iterator[RedisServer]:
 def _started_server(directory: Path, options: tuple[str, ...]) -> RedisServer:
     """A server on a port that no other process has taken in the meantime."""
     for _ in range(_PORTS_TO_TRY - 1):
-        server = RedisServer(directory, _free_port(), options)
+        server = RedisServer(directory, free_port(), options)
         with suppress(RuntimeError):
             server.start()
             return server
-    server = RedisServer(directory, _free_port(), options)
+    server = RedisServer(directory, free_port(), options)
     server.start()
     return server
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
