@@ -101,7 +101,7 @@ def test_every_metric_and_label_is_documented(place: str, expression: str) -> No
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=NAMES)
-def test_alert_says_what_is_wrong_and_links_to_what_to_do(rule: dict[str, Any]) -> None:
+def test_alert_says_what_is_wrong_and_links_to_help(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
     summary, link = rule["annotations"]["summary"], rule["annotations"]["runbook_url"]
     assert summary.endswith(".")
