@@ -298,7 +298,7 @@ async def test_each_entry_is_logged_once_with_its_last_response() -> None:
     }
 
 
-async def test_entry_left_out_for_its_size_keeps_its_queries_in_the_log() -> None:
+async def test_left_out_entry_keeps_its_queries_in_the_log() -> None:
     large = json_response({"resourceType": "Basic", "x": "y" * 2_000}).with_upstream_use(BILLED)
     practice = Practice(lambda _: large)
     await practice.run("GET Patient/1", max_batch_response=1_000)
