@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from math import inf
 
-from gateway.ledger.ledger import Ledger
+from gateway.ledger.ledger import OUTAGE_SECONDS, Ledger
 from gateway.ledger.sqlite_ledger import SqliteLedger
 from gateway.settings import Cache, Settings
 from gateway.stores.base import Store
@@ -42,12 +43,16 @@ def fast_path_bytes(cache: Cache) -> int:
 
 
 def create_ledger(settings: Settings) -> Ledger:
-    """Ledger of all replicas in Redis if they share one, else in a file or in memory."""
+    """Ledger of all replicas in Redis if they share one, else in a file or in memory.
+
+    With a file for what Redis does not have yet, an outage of Redis loses no count: no lasting problem.
+    """
     options, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
     if url:
         from gateway.ledger.redis_ledger import RedisLedger
 
-        return Ledger(RedisLedger(url, options.path, retention_days=options.retention_days, timeout=timeout))
+        backend = RedisLedger(url, options.path, retention_days=options.retention_days, timeout=timeout)
+        return Ledger(backend, outage_seconds=inf if options.path else OUTAGE_SECONDS)
     return Ledger(SqliteLedger(options.path, options.retention_days))
 
 

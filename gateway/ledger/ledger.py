@@ -7,7 +7,9 @@ the counts wait in memory, one pair of numbers per row, until it can.
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from math import inf
 from threading import Event, Lock, Thread
+from typing import Final
 
 import structlog
 
@@ -24,6 +26,8 @@ _UsageKey = tuple[str, str]
 _Amounts = tuple[int, int]
 #: Maximum difference between the current day of any time zone and that of UTC.
 _ONE_DAY = timedelta(days=1)
+#: Seconds for which Redis may be down, or another process lock the file, before that is a lasting problem.
+OUTAGE_SECONDS: Final = 10.0
 
 
 class Ledger:
@@ -35,7 +39,9 @@ class Ledger:
         *,
         flush_interval: float = 0.5,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        outage_seconds: float = OUTAGE_SECONDS,
     ) -> None:
+        self._outage_seconds = outage_seconds
         self._backend = backend
         self._flush_interval = flush_interval
         self._now = now
@@ -49,6 +55,8 @@ class Ledger:
         self._close_event = Event()
         self._writer_thread = Thread(target=self._flush_periodically, name="ledger", daemon=True)
         self._problem = ""
+        #: When the problem began, and seconds after which it is a lasting one.
+        self._failing_since, self._grace_seconds = now(), inf
         #: Count queries under a key; for any thread, without waiting for disk or Redis.
         self.add = self._pending_counts.add
 
@@ -89,6 +97,11 @@ class Ledger:
         """Problem of the backend, as a text for the operator; empty if there is none."""
         return self._problem
 
+    async def lasting_problem(self) -> str:
+        """Problem of the backend, but an outage of Redis, or a lock, only after `outage_seconds`."""
+        seconds = (self._now() - self._failing_since).total_seconds()
+        return self._problem if seconds >= self._grace_seconds else ""
+
     def close(self) -> None:
         """Write all counts and stop. Counts that cannot be written are lost; the log has their number."""
         self._close_event.set()
@@ -116,7 +129,7 @@ class Ledger:
             except (sqlite3.Error, ConnectionError) as error:
                 self._record_failure(error)
             else:
-                self._problem = ""
+                self._problem, self._grace_seconds = "", inf
 
     def _persist_counts(self, counts: Counts) -> None:
         try:
@@ -149,7 +162,10 @@ class Ledger:
     def _record_failure(self, error: sqlite3.Error | ConnectionError) -> None:
         if not self._problem:
             _log.error("ledger-write-failed", exception=type(error).__name__, code=_error_code(error))
+            self._failing_since = self._now()
         self._problem = f"not written: {_error_code(error)}"
+        is_outage = isinstance(error, ConnectionError) or _error_code(error).startswith("SQLITE_BUSY")
+        self._grace_seconds = min(self._grace_seconds, self._outage_seconds if is_outage else 0.0)
         self._backend.release()
 
 

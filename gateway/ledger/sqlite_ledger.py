@@ -157,7 +157,10 @@ class SqliteLedger:
 
 
 def open_connection(path: Path | None, schema: str) -> sqlite3.Connection:
-    """Open a connection for one thread at a time, in WAL mode, with a schema. Raises sqlite3.Error."""
+    """Open a connection for one thread at a time, in WAL mode, with a schema.
+
+    Raises sqlite3.Error, also if the file can only be read.
+    """
     if path is not None:
         with suppress(OSError):  # SQLite reports it, with a code of its own
             restrict_to_owner(path)
@@ -166,6 +169,8 @@ def open_connection(path: Path | None, schema: str) -> sqlite3.Connection:
         file.execute("PRAGMA journal_mode = WAL")
         file.execute("PRAGMA synchronous = NORMAL")
         file.executescript(schema)
+        file.execute("BEGIN IMMEDIATE")  # a schema that exists is not written again
+        file.rollback()
     except sqlite3.Error:
         file.close()
         raise

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,71 @@ async def test_file_without_database_is_reported_and_unchanged(path: Path) -> No
     assert await ledger.problem() == "not written: SQLITE_NOTADB"
     assert lines[-1] == {"event": "ledger-lost", "queries": 2, "log_level": "error"}
     assert path.read_bytes().startswith(b"not a database")  # noqa: ASYNC240 - a small file
+
+
+class FailingBackend(SqliteLedger):
+    """Backend whose storage fails with `error`, if there is one."""
+
+    error: Exception | None = None
+
+    def flush(self) -> None:
+        """Fail, as a send to Redis or a write to the file."""
+        if self.error is not None:
+            raise self.error
+
+
+def sqlite_error(name: str) -> sqlite3.Error:
+    error = sqlite3.OperationalError()
+    error.sqlite_errorname = name
+    return error
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("error", "outage_seconds", "lasts_after"),
+    [
+        (sqlite_error("SQLITE_FULL"), 10.0, 0),
+        (sqlite_error("SQLITE_CORRUPT"), 10.0, 0),
+        (sqlite_error("SQLITE_READONLY"), inf, 0),
+        (sqlite_error("SQLITE_BUSY"), 10.0, 10),
+        (ConnectionError("TimeoutError"), 10.0, 10),
+        (ConnectionError("TimeoutError"), inf, 1_000_000),
+    ],
+    ids=str,
+)
+async def test_problem_lasts_at_once_or_after_an_outage(
+    error: Exception, outage_seconds: float, lasts_after: int
+) -> None:
+    seconds, backend = 0, FailingBackend()
+    start = datetime.now(UTC)
+    ledger = Ledger(backend, now=lambda: start + timedelta(seconds=seconds), outage_seconds=outage_seconds)
+    ledger.rows()
+    assert await ledger.lasting_problem() == ""
+    for began_at in (100, 2_000_000):
+        backend.error, seconds = error, began_at
+        ledger.rows()
+        assert await ledger.problem() != ""
+        seconds = began_at + max(0, lasts_after - 1)
+        ledger.rows()
+        assert (await ledger.lasting_problem() == "") is (lasts_after > 0)
+        seconds += 2
+        assert (await ledger.lasting_problem() == "") is (lasts_after == 1_000_000)
+        backend.error = None
+        ledger.rows()
+        assert await ledger.lasting_problem() == ""
+    ledger.close()
+
+
+@pytest.mark.anyio
+async def test_disk_that_fails_during_an_outage_is_a_lasting_problem() -> None:
+    backend = FailingBackend()
+    ledger = Ledger(backend)
+    for error in (ConnectionError("TimeoutError"), sqlite_error("SQLITE_FULL")):
+        assert await ledger.lasting_problem() == ""
+        backend.error = error
+        ledger.rows()
+    assert await ledger.lasting_problem() == "not written: SQLITE_FULL"
+    ledger.close()
 
 
 def test_days_beyond_the_retention_are_deleted(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tempfile
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from support.requests import GUID
 
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.sqlite_ledger import SqliteLedger, read_rows, read_rows_by_app
+from gateway.ledger.sqlite_ledger import SqliteLedger, open_connection, read_rows, read_rows_by_app
 
 TODAY = datetime.now(UTC).date().isoformat()
 KEY = LedgerKey(TODAY, GUID, "c0ffee00", "Patient", "read", CostClass.BILLED)
@@ -33,6 +34,32 @@ ON CONFLICT DO UPDATE SET queries = queries + excluded.queries, bytes = bytes + 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.sqlite3"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="another user opens the file, in a process of its own")
+def test_file_that_can_only_be_read_is_found_when_it_is_opened() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.sqlite3"
+        with closing(SqliteLedger(path)) as ledger:
+            ledger.add_counts({KEY: (1, 1)})
+        path.chmod(0o444)
+        Path(folder).chmod(0o555)
+        child = os.fork()
+        if not child:
+            os._exit(open_as_nobody(path))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == sqlite3.SQLITE_READONLY
+        Path(folder).chmod(0o755)
+
+
+def open_as_nobody(path: Path) -> int:
+    """Open a file as a user to whom it does not belong; return SQLite's code of the error."""
+    try:
+        if os.geteuid() == 0:
+            os.setuid(65_534)
+        open_connection(path, OLD_SCHEMA)
+    except sqlite3.Error as error:
+        return error.sqlite_errorcode & 0xFF
+    return 0
 
 
 def test_billable_usage_is_summed_by_site_and_day(path: Path) -> None:
