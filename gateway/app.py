@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from gateway.admin.allowed_hosts import AllowedHosts, names_of
-from gateway.admin.health import livez, no_problem, readyz
+from gateway.admin.health import livez, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.ledger import AppReports
 from gateway.admin.operations import Operations
@@ -54,8 +54,6 @@ from gateway.web.request_reader import RequestReader
 from gateway.webhooks.routes import webhook_routes
 from gateway.worker_routes import WorkerRoutes
 
-#: Checks of /readyz.
-CHECKS = {"configuration": no_problem}
 FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")
 #: Halo's endpoints that are not FHIR (OpenAPI 26.619, integrator and desktop).
 OTHER_PATHS = (
@@ -176,13 +174,13 @@ def create_app(
 
     `state.http` is the protocol class of its server, with the limits of the settings; unless replicas share
     the store, it also responds to repeated requests. `state.operators` is the application of the admin port;
-    `state.end_waits` ends the polls that are held open; requests in flight then have `state.drain_seconds`.
+    the other members of `state` are what `DrainingServer` calls and reads.
     """
     runtime = Runtime(settings, transport, now, log_request_factory, monotonic, worker=worker)
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
     operations = operations_of(runtime, [chain for mount in mounts for chain in mount.chains])
     runtime.metrics.register_state(operations.read_metrics)
-    runtime.metrics.register_state(readiness_reader({**CHECKS, **runtime.warnings}))
+    runtime.metrics.register_state(readiness_reader({**runtime.checks, **runtime.warnings}))
     app_reports = AppReports(runtime.ledger.rows_by_app, prices_of(settings), runtime.app_usage.statuses)
     admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses, app_reports)
     is_shared = settings.cache.redis.url is not None
@@ -200,7 +198,7 @@ def create_app(
         *(route for mount in mounts for route in mount.routes),
         *_webhook_routes(runtime),
         _code_system_route(runtime),
-        Route("/", landing_page(settings, CHECKS, runtime.warnings)),
+        Route("/", landing_page(settings, runtime.checks, runtime.warnings)),
         *common_routes,
         *([] if settings.admin.listen else metrics_routes),
         *shared_routes,
@@ -220,7 +218,7 @@ def create_app(
         fhir_endpoint=None if is_shared else mounts[0].fhir_endpoint,
         cors=cors,
     )
-    admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
+    admin_landing = Route("/", landing_page(settings, runtime.checks, runtime.warnings, show_base_urls=False))
     app.state.operators = _starlette(
         [admin_landing, *common_routes, *metrics_routes, *admin_routes],
         middleware=[Middleware(AllowedHosts, names=names_of(settings.admin))],
@@ -229,6 +227,8 @@ def create_app(
     app.state.http = http
     connections = ClientConnections(lambda: len(http.open_connections), settings.server.max_connections)
     runtime.metrics.register(connections)
+    app.state.begin_shutdown = runtime.shutdown.begin
+    app.state.drain_delay = settings.server.drain_delay
     app.state.end_waits = runtime.has_ended.set
     app.state.drain_seconds = settings.server.drain_seconds
     return app
@@ -258,7 +258,7 @@ def _webhook_routes(runtime: Runtime) -> list[Route]:
 
 def _common_routes(runtime: Runtime) -> list[Route]:
     """Routes of both ports."""
-    ready = readyz(CHECKS, runtime.warnings)
+    ready = readyz(runtime.checks, runtime.warnings)
     return [
         Route("/livez", livez),
         Route("/readyz", ready),

@@ -57,8 +57,9 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
             *("max_body", "max_total_body", "max_headers", "max_header_fields", "max_header_values"),
             *("max_json_values", "max_json_depth", "max_connections", "max_credential_failures"),
             *("timeouts", "max_uri", "max_batch_entries", "max_batch_response", "workers"),
+            *("drain_delay", "drain_seconds"),
         },
-        "limits of client requests; a rejection by the gateway is not stored",
+        "limits of client requests, and the server's end; a rejection by the gateway is not stored",
     ),
     "search": (
         {*SearchLimits._fields},

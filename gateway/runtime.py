@@ -13,7 +13,7 @@ import httpx
 import structlog
 from starlette.applications import Starlette
 
-from gateway.admin.health import Checks
+from gateway.admin.health import Checks, Shutdown
 from gateway.advice.shape_log import ShapeLog
 from gateway.app_builders import app_usage_of, site_labels
 from gateway.apps.app import OTHER
@@ -129,6 +129,7 @@ class Runtime:
         self.remaining_wait = remaining_wait_of(settings)
         self.rewrite_queue = RewriteQueue(self.is_proved_caller, self.remaining_wait)
         self.fast_path_cache = self._create_fast_path_cache()
+        self.shutdown = Shutdown()
         #: Set when the server shuts down: polls that are held open end.
         self.has_ended = asyncio.Event()
 
@@ -247,6 +248,13 @@ class Runtime:
         return RejectionCounter(
             self.recorder, self.sites, site, is_fhir, dialect, url, types, self.access_log
         )
+
+    @property
+    def checks(self) -> Checks:
+        """Conditions under which the process should get requests, for /readyz."""
+        configuration = partial(self._problem_of, "configuration")
+        ledger = {"ledger": self.ledger.lasting_problem} if self.settings.ledger.required else {}
+        return {"configuration": configuration, "shutdown": self.shutdown.problem, **ledger}
 
     @property
     def warnings(self) -> Checks:

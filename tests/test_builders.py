@@ -61,7 +61,7 @@ IRRELEVANT_SETTINGS = (
     {"writes": {"validation": "refuse"}},
     {"sql": {"max_body": 1_000_000}},
     {"webhooks": {"max_age_seconds": 60}},
-    {"server": {"max_connections": 7, "timeouts": {"idle": 5}}},
+    {"server": {"max_connections": 7, "timeouts": {"idle": 5}, "drain_delay": 9, "drain_seconds": 8}},
     {"search": {"max_parameters": 7, "max_list_values": 8}},
     {"upstream": {"max_connections": 7, "requests_per_second": 3}},
     {"upstream": {"proxy": "http://user:Zzyzx@127.0.0.1:3128"}},

@@ -218,6 +218,33 @@ async def test_default_zone_is_a_warning_at_start_and_in_readyz() -> None:
     assert check == {"status": "warn", "output": f"sites.default.time_zone: {warning['warning']}"}
 
 
+async def test_gateway_without_a_site_to_serve_is_not_ready() -> None:
+    async with http_client(Settings(), respond) as client:
+        ready = await client.get("/readyz")
+        path = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient/1"
+        assert (await client.get(path, headers=KEY)).status_code == 503
+        assert (await client.get("/livez")).status_code == 200
+    assert (ready.status_code, ready.json()["status"]) == (503, "fail")
+    assert "sites.<guid>.time_zone" in ready.json()["checks"]["configuration"][0]["output"]
+
+
+@pytest.mark.parametrize(("required", "status"), [(True, 503), (False, 200)])
+async def test_required_ledger_must_be_writable(tmp_path: Path, *, required: bool, status: int) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    ledger = Ledger(path=path, required=required)
+    settings = settings_for("http://upstream").model_copy(update={"ledger": ledger})
+    path.mkdir()
+    async with http_client(settings, respond) as client:
+        ready = await client.get("/readyz")
+        path.rmdir()
+        deadline = time.monotonic() + 20
+        while (await client.get("/readyz")).json()["status"] != "pass":
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+    assert ready.status_code == status
+    assert "SQLITE_CANTOPEN" in ready.json()["checks"]["ledger"][0]["output"]
+
+
 async def test_site_never_probed_is_a_warning_but_ready() -> None:
     settings = Settings.model_validate({"sites": {SYDNEY: {"time_zone": "Australia/Sydney"}}})
     async with http_client(settings, respond) as client:

@@ -22,21 +22,32 @@ async def livez(request: Request) -> Response:
     return HealthResponse({"status": "pass"}, headers={"cache-control": "no-store"})
 
 
-async def no_problem() -> str:
-    """Return no problem: a process with a configuration problem does not start."""
-    return ""
+class Shutdown:
+    """Whether the process was told to end; as a check of /readyz."""
+
+    def __init__(self) -> None:
+        self._has_begun = False
+
+    def begin(self) -> None:
+        """Note that the process was told to end; for a signal handler, too."""
+        self._has_begun = True
+
+    async def problem(self) -> str:
+        """Return why the process should get no further requests; empty if it should."""
+        return "The process was told to end. It still serves requests for a while." if self._has_begun else ""
 
 
 def readyz(checks: Checks, warnings: Checks | None = None) -> Callable[[Request], Awaitable[Response]]:
-    """Build an endpoint: 200 if configuration and stores are in order, else 503 with the failed checks.
+    """Build an endpoint: 200 if the gateway should get requests, else 503 with the failed checks.
 
-    `warnings` are reported with status 200: the gateway works without their dependencies.
+    `warnings` are reported with status 200: the gateway works without their dependencies. A failed check
+    hides the warning of the same name.
     """
 
     async def endpoint(request: Request) -> Response:
         del request
         failed = {name: await check() for name, check in checks.items()}
-        warned = {name: await check() for name, check in (warnings or {}).items()}
+        warned = {name: await check() for name, check in (warnings or {}).items() if not failed.get(name)}
         status = "fail" if any(failed.values()) else "warn" if any(warned.values()) else "pass"
         code = HTTPStatus.SERVICE_UNAVAILABLE if any(failed.values()) else HTTPStatus.OK
         return HealthResponse(

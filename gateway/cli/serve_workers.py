@@ -66,7 +66,7 @@ class WorkerParent:
             self._serve_worker,
             self._print_ready_line,
             self._release,
-            self.settings.server.drain_seconds,
+            self.settings.server.drain_delay + self.settings.server.drain_seconds,
             on_death=self._publish_death,
         )
         try:

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.server.connection import limited_connection_class
+from gateway.server.ending_connection import ConnectionsState
 from gateway.settings import Server
 
 _log = structlog.get_logger()
@@ -44,6 +45,7 @@ async def serve_admin_port(app: ASGIApp, listener: socket.socket, limits: Server
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     server = _AdminServer(config)
+    server.server_state = ConnectionsState()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn's flag is no event
         await asyncio.sleep(0.01)

@@ -13,9 +13,9 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from gateway.cache.prepared import NO_FIELDS, AddedFields
 from gateway.errors import catalog
 from gateway.errors.failure import FailureKind
+from gateway.server.ending_connection import EndingConnection
 from gateway.server.joined_writes import JoinedWrites
 from gateway.server.rejection import Rejection, rejection_app
-from gateway.server.upgrade_offer import HttpProtocol
 from gateway.settings import Server
 from gateway.telemetry.access_log import AccessLog
 from gateway.web.cors import CorsPolicy
@@ -36,7 +36,7 @@ _RequestPart = Literal["", "head", "body"]
 _MIN_PROGRESS_BYTES = 65_536
 
 
-class WriteTimeout(HttpProtocol):
+class WriteTimeout(EndingConnection):
     """A connection whose client has `write_timeout` seconds to read each 64 kB of the response."""
 
     write_timeout = 30.0
@@ -60,7 +60,8 @@ class WriteTimeout(HttpProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close the idle connection, within the time limit."""
         super().timeout_keep_alive_handler()
-        self._start_write_timer()
+        if self.transport.is_closing():
+            self._start_write_timer()
 
     def pause_writing(self) -> None:
         """Start the timer: the client reads more slowly than the gateway writes."""
@@ -111,7 +112,6 @@ class LimitedConnection(WriteTimeout):
         self._is_rejected = False
         self._is_surplus = False
         self._unparsed_bytes = b""
-        self._running_cycle: RequestResponseCycle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -201,7 +201,6 @@ class LimitedConnection(WriteTimeout):
         self._reject(catalog.BAD_REQUEST)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._running_cycle = cycle
         if cycle.scope["method"] != "HEAD":
             cycle.transport = JoinedWrites(cycle.transport)  # type: ignore[assignment] # all that it uses
         super()._start_asgi_task(cycle, app)
@@ -278,6 +277,14 @@ class LimitedConnection(WriteTimeout):
     def _rejection_fields(self) -> AddedFields:
         """Fields that the answer to bytes gets that never became a request."""
         return NO_FIELDS
+
+    @property
+    def _has_waiting_requests(self) -> bool:
+        return bool(self.pipeline or self._unparsed_bytes)
+
+    @property
+    def _is_receiving(self) -> bool:
+        return self._header_bytes > 0 or self._current_part == "body"
 
     @property
     def _is_responding(self) -> bool:

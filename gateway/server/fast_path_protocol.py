@@ -52,6 +52,7 @@ class FastPathProtocol(LimitedConnection):
     def connection_made(self, transport: Any) -> None:
         """Note whose connection it is."""
         super().connection_made(transport)
+        self._is_ending = self.server_state.has_last_answers
         self._peer = self.client[0] if self.client and self.hits.vary_by_peer else ""
 
     def data_received(self, data: bytes) -> None:
@@ -152,11 +153,11 @@ class FastPathProtocol(LimitedConnection):
         super().resume_writing()
         self._note_idleness()
 
-    def shutdown(self) -> None:
-        """Answer no more hits: the server shuts down."""
+    def end_after_answer(self) -> None:
+        """Leave hits to the application, whose answers announce the end of the connection."""
         self._is_ending = True
         self._is_idle = False
-        super().shutdown()
+        super().end_after_answer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Answer no more hits."""
@@ -199,6 +200,7 @@ class FastPathProtocol(LimitedConnection):
         """Whether this is a plain GET, no earlier response is outstanding, and the client reads."""
         return (
             self.parser.get_method() == b"GET"
+            and not self._is_ending
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
             and self.parser.get_http_version() == "1.1"

@@ -6,7 +6,7 @@ import gc
 import resource
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any, Self
@@ -14,17 +14,16 @@ from typing import Any, Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.server.upgrade_offer import HttpProtocol
+from gateway.server.draining_server import DrainingServer, state_of
+from gateway.server.ending_connection import EndingConnection
 
-#: Seconds that requests in flight may take after SIGTERM if the application does not say.
-_DRAIN_SECONDS = 30
 #: Open files that the process requests: each connection is a file.
 _MAX_OPEN_FILES = 65_536
 #: Errors of an address that this machine does not have: localhost resolves to ::1 even without IPv6.
 _MISSING_ADDRESS_ERRORS = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
-class Server(uvicorn.Server):
+class Server(DrainingServer):
     """A uvicorn server that prints its URL, and shuts down gracefully on SIGTERM."""
 
     def __init__(
@@ -47,7 +46,6 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 server_header=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=_state_of(app, "drain_seconds", _DRAIN_SECONDS),
             )
         )
         self._ready_line = ready_line
@@ -58,12 +56,6 @@ class Server(uvicorn.Server):
         self.tune_gc()
         if self.started and self._ready_line:
             print(f"{self._ready_line} {self.url}", flush=True)  # noqa: T201 - promised on stdout
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the waits that an application ends by `state.end_waits`, then shut down gracefully."""
-        end_waits: Callable[[], None] = _state_of(self.config.app, "end_waits", _do_nothing)
-        end_waits()
-        await super().shutdown(sockets)
 
     def tune_gc(self) -> None:
         """Exclude the objects made at start from garbage collection, because they are never freed."""
@@ -175,17 +167,8 @@ def _raise_file_limit() -> None:
 
 def _http_protocol(app: ASGIApp) -> type[asyncio.Protocol]:
     """Return the protocol class that an application sets as `state.http`, else one without limits."""
-    http: type[asyncio.Protocol] = _state_of(app, "http", HttpProtocol)
+    http: type[asyncio.Protocol] = state_of(app, "http", EndingConnection)
     return http
-
-
-def _state_of(app: Any, name: str, default: Any) -> Any:
-    """Return what an application sets as this member of its `state`, or a default."""
-    return getattr(getattr(app, "state", None), name, default)
-
-
-def _do_nothing() -> None:
-    """End no wait: the application has none."""
 
 
 class ThreadedServer(Server):
@@ -212,7 +195,7 @@ class ThreadedServer(Server):
         return self
 
     def __exit__(self, *problem: object) -> None:
-        self.should_exit = True
+        self.end_without_delay()
         self._thread.join()
 
     def tune_gc(self) -> None:

@@ -31,9 +31,9 @@ class Worker:
 
 
 class WorkerServer(Server):
-    """A server that tells its parent when it accepts connections, and drains when its parent has died.
+    """A server that tells its parent when it accepts connections, and ends without delay if its parent does.
 
-    `status` is a pipe to the parent, `lifeline` one that ends with the parent.
+    `status` is a pipe to the parent, `lifeline` one that ends with the parent, or that the parent closes.
     """
 
     def __init__(self, app: Any, host: str, port: int, status: int, lifeline: int) -> None:
@@ -49,10 +49,10 @@ class WorkerServer(Server):
             os.write(self._status, READY)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain on SIGTERM. A terminal sends SIGINT to parent and workers: only the parent acts on it."""
+        """Begin to end on SIGTERM. A terminal signals parent and workers: only the parent acts on SIGINT."""
         if sig != signal.SIGINT:
             super().handle_exit(sig, frame)
 
     def _note_end_of_parent(self) -> None:
         asyncio.get_running_loop().remove_reader(self._lifeline)
-        self.should_exit = True
+        self.end_without_delay()

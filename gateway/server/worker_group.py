@@ -16,12 +16,11 @@ from typing import Final
 
 import structlog
 
+from gateway.server.shutdown_schedule import ShutdownSchedule
 from gateway.server.worker import READY
 
 _log = structlog.get_logger()
 
-#: A second signal within these seconds is the first one: `timeout` signals a process and then its group.
-_SAME_SIGNAL_SECONDS: Final = 1.0
 #: Seconds before a worker is replaced that died soon after its start, by the number of such deaths in a row.
 _DELAYS: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: Seconds of life after which a death is no failure to start.
@@ -53,7 +52,8 @@ class WorkerGroup:
     """`count` processes that run `serve_worker`; `on_ready` is called once all of them accept connections.
 
     `release` frees what only workers need when all of them end, such as the listening sockets: while the
-    parent holds them, clients could still connect. `on_death` is called with the number of a worker that
+    parent holds them, clients could still connect. `drain_seconds` is the time that workers take for their
+    end, and `extra_seconds` what they have beyond it. `on_death` is called with the number of a worker that
     ended with an error, before it is replaced.
     """
 
@@ -62,13 +62,12 @@ class WorkerGroup:
     on_ready: Callable[[], None]
     release: Callable[[], None]
     drain_seconds: float
-    #: Seconds that workers have beyond the time for their requests.
     extra_seconds: float = 5.0
     on_death: Callable[[int], None] = lambda _: None
     _children: dict[int, _Child] = field(default_factory=dict)
     _early_deaths: dict[int, int] = field(default_factory=dict)
     _starts: dict[int, float] = field(default_factory=dict)
-    _signal_times: list[float] = field(default_factory=list)
+    _schedule: ShutdownSchedule = field(default_factory=ShutdownSchedule)
     _lifeline: tuple[int, int] = (-1, -1)
     _is_ready: bool = False
     _problem: str = ""
@@ -89,12 +88,7 @@ class WorkerGroup:
 
     @property
     def _is_ending(self) -> bool:
-        return bool(self._signal_times)
-
-    @property
-    def _has_second_signal(self) -> bool:
-        times = self._signal_times
-        return len(times) > 1 and times[-1] - times[0] > _SAME_SIGNAL_SECONDS
+        return self._schedule.has_begun
 
     @contextmanager
     def _signals(self) -> Iterator[int]:
@@ -115,8 +109,10 @@ class WorkerGroup:
             os.close(read)
             os.close(write)
 
-    def _note_signal(self, *_: object) -> None:
-        self._signal_times.append(time.monotonic())
+    def _note_signal(self, number: int, _: object) -> None:
+        self._schedule.note_signal(time.monotonic())
+        if number == signal.SIGINT:
+            self._schedule.skip_delay(time.monotonic())
 
     def _start_workers(self) -> None:
         now = time.monotonic()
@@ -204,18 +200,39 @@ class WorkerGroup:
         self._starts[child.number] = now + _DELAYS[min(deaths, len(_DELAYS) - 1)]
 
     def _end_workers(self, wake: int) -> bool:
-        """Let all workers finish their requests, and kill those that do not; return whether it had to."""
-        self._signal_times = self._signal_times or [time.monotonic()]
-        deadline = time.monotonic() + self.drain_seconds + self.extra_seconds
+        """Let all workers finish their requests, and kill those that do not; return whether some had to end.
+
+        A second signal is theirs, too: they then cut off their requests, and have `extra_seconds` for that.
+        """
+        if not self._is_ending:
+            self._schedule.note_signal(time.monotonic())
         self.release()
         self._send(signal.SIGTERM)
-        while self._children and time.monotonic() < deadline and not self._has_second_signal:
-            self._wait(wake, deadline - time.monotonic())
+        self._wait_for_workers(wake, self.drain_seconds + self.extra_seconds, ends_at_signal=True)
+        is_cut_short = self._schedule.is_cut_short
+        if is_cut_short:
+            self._send(signal.SIGTERM)
+            self._wait_for_workers(wake, self.extra_seconds)
         must_kill = bool(self._children)
         self._send(signal.SIGKILL)
         for pid in self._children:
             os.waitpid(pid, 0)
-        return must_kill
+        return must_kill or is_cut_short
+
+    def _wait_for_workers(self, wake: int, seconds: float, *, ends_at_signal: bool = False) -> None:
+        deadline = time.monotonic() + seconds
+        while self._children and time.monotonic() < deadline:
+            if self._schedule.skips_delay:
+                self._close_lifeline()
+            if ends_at_signal and self._schedule.is_cut_short:
+                return
+            self._wait(wake, max(0.0, deadline - time.monotonic()))
+
+    def _close_lifeline(self) -> None:
+        """Let the workers skip the delay, as they do without a parent."""
+        if self._lifeline[1] >= 0:
+            os.close(self._lifeline[1])
+            self._lifeline = (self._lifeline[0], -1)
 
     def _send(self, number: signal.Signals) -> None:
         for pid in self._children:

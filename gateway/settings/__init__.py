@@ -127,6 +127,14 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _require_place_of_required_ledger(self) -> Self:
+        if self.ledger.required and not (self.ledger.path or self.cache.redis.url):
+            raise ValueError(
+                "ledger.required needs ledger.path or cache.redis.url: counts in memory are lost"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _require_rows_of_a_month(self) -> Self:
         monthly = [name for name, app in self.apps.items() if app.budget.is_monthly]
         if monthly and self.ledger.retention_days < MIN_RETENTION_DAYS:

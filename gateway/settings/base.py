@@ -110,6 +110,7 @@ NotBoolean = BeforeValidator(_reject_boolean)
 #: Numbers with upper limits: a timer, a date or a counter overflows beyond them, in the middle of a request.
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 WholeSeconds = Annotated[int, Field(gt=0, le=31_536_000)]
+WholeSecondsOrZero = Annotated[int, Field(ge=0, le=31_536_000)]
 ByteCount = Annotated[int, Field(gt=0, le=1_000_000_000_000)]
 Count = Annotated[int, Field(gt=0, le=1_000_000)]
 CountOrZero = Annotated[int, Field(ge=0, le=1_000_000)]

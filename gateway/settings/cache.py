@@ -48,6 +48,11 @@ class Ledger(Section):
         description="`file`, or `redis` for one ledger and one cap of all replicas in cache.redis. Default:"
         " redis if cache.redis.url is set and ledger.path is not.",
     )
+    required: bool = Field(
+        False,
+        description="Whether /readyz is 503 while the ledger cannot be written, so that load balancers send"
+        " no requests. Else it only warns. Needs ledger.path or cache.redis.url.",
+    )
     retention_days: int = Field(
         800, gt=0, le=36_500, description="Time for which counts are stored, in days."
     )

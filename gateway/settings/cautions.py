@@ -48,6 +48,11 @@ def _has_webhooks_without_secret(settings: Settings) -> bool:
     )
 
 
+def _has_nothing_to_serve(settings: Settings) -> bool:
+    has_zone = any(site.time_zone is not None for site in settings.sites.values())
+    return not has_zone and all(mount.resolved_dialect.apis for mount in settings.upstreams.values())
+
+
 _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
     (
         _has_default_time_zone,
@@ -109,6 +114,15 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
             "webhooks.secrets",
             "A site says what webhooks invalidate, but no secret is set, so the gateway accepts no webhook."
             " Set the secret of your webhooks at Halo.",
+        ),
+    ),
+    (
+        _has_nothing_to_serve,
+        Caution(
+            "sites.<guid>.time_zone",
+            "No practice has a time zone, so every FHIR request is refused, and /readyz is 503. Set"
+            ' sites.<guid>.time_zone for each practice, such as "Australia/Brisbane".',
+            "configuration",
         ),
     ),
 )

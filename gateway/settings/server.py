@@ -5,7 +5,16 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from gateway.extras import require_extra
-from gateway.settings.base import ByteCount, Count, Guid, Seconds, Section, Url, WholeSeconds
+from gateway.settings.base import (
+    ByteCount,
+    Count,
+    Guid,
+    Seconds,
+    Section,
+    Url,
+    WholeSeconds,
+    WholeSecondsOrZero,
+)
 from gateway.settings.trusted_networks import TrustedNetworks
 
 
@@ -49,10 +58,15 @@ class Server(Section):
         description="Maximum size of all request bodies in memory together, in bytes. One client address may"
         " use as much as remains free, so at most half.",
     )
+    drain_delay: WholeSecondsOrZero = Field(
+        0,
+        description="Time after SIGTERM in which /readyz is 503 and requests are still served, in seconds."
+        " Behind a load balancer: longer than it takes to notice a failed health check.",
+    )
     drain_seconds: WholeSeconds = Field(
         30,
-        description="Time that requests in flight have after SIGTERM, in seconds. A SQL query may take 140."
-        " Kill the process five seconds later, no sooner.",
+        description="Time that requests in flight have after SIGTERM and drain_delay, in seconds. A SQL query"
+        " may take 140. Kill the process five seconds later, no sooner.",
     )
     max_headers: ByteCount = Field(
         64_000, description="Maximum size of a request's first line and headers, in bytes."

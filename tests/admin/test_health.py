@@ -9,21 +9,26 @@ import pytest
 from conftest import Pair
 from support.asgi import asgi_request
 
-from gateway.admin.health import readyz
+from gateway.admin.health import Shutdown, readyz
 
 pytestmark = pytest.mark.anyio
 
 HEALTH = ("livez", "readyz", "healthz")
 
 
-async def readiness(problems: Mapping[str, str]) -> tuple[int, Any]:
+async def readiness(
+    problems: Mapping[str, str], warnings: Mapping[str, str] | None = None
+) -> tuple[int, Any]:
     def check(problem: str) -> Any:
         async def result() -> str:
             return problem
 
         return result
 
-    endpoint = readyz({name: check(problem) for name, problem in problems.items()})
+    checks, warned = (
+        {name: check(problem) for name, problem in texts.items()} for texts in (problems, warnings or {})
+    )
+    endpoint = readyz(checks, warned)
     response = await endpoint(asgi_request("/readyz"))
     return response.status_code, msgspec.json.decode(bytes(response.body))
 
@@ -60,6 +65,26 @@ async def test_failed_check_is_503_and_named() -> None:
         "store": [{"status": "fail", "output": "no response"}],
         "settings": [{"status": "pass"}],
     }
+
+
+async def test_failed_check_hides_the_warning_of_its_name() -> None:
+    status, body = await readiness({"ledger": "lasts"}, {"ledger": "not written", "store": "down"})
+    assert (status, body["status"]) == (503, "fail")
+    assert body["checks"]["ledger"] == [{"status": "fail", "output": "lasts"}]
+    assert body["checks"]["store"] == [{"status": "warn", "output": "down"}]
+
+
+async def test_passed_check_keeps_the_warning_of_its_name() -> None:
+    status, body = await readiness({"ledger": ""}, {"ledger": "not written"})
+    assert (status, body["status"]) == (200, "warn")
+    assert body["checks"] == {"ledger": [{"status": "warn", "output": "not written"}]}
+
+
+async def test_shutdown_is_a_problem_once_it_has_begun() -> None:
+    shutdown = Shutdown()
+    assert await shutdown.problem() == ""
+    shutdown.begin()
+    assert "told to end" in await shutdown.problem()
 
 
 async def test_passed_checks_are_200() -> None:

@@ -16,6 +16,8 @@ from support.workers import WorkersGateway, workers_gateway
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 
+HEALTH = ("readyz", "healthz", "livez")
+
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are read from /proc")
 
 
@@ -114,7 +116,36 @@ def test_signal_drains_and_stops_listening(
     assert statuses == [200]
 
 
-def test_second_signal_kills_the_workers(emulator: RunningEmulator, gateway: WorkersGateway) -> None:
+def test_all_workers_are_not_ready_at_once_and_serve_on(emulator: RunningEmulator, tmp_path: Path) -> None:
+    admin = f"127.0.0.1:{free_port()}"
+    with workers_gateway(emulator.url, tmp_path, SERVER__DRAIN_DELAY="4", ADMIN__LISTEN=admin) as gateway:
+        with gateway.clients(16) as clients:
+            assert {client.get(f"{gateway.url}/readyz").status_code for client in clients} == {200}
+            gateway.process.terminate()
+            urls = [f"{url}/{name}" for url in (gateway.url, f"http://{admin}") for name in HEALTH]
+            wait_until(lambda: clients[0].get(urls[0]).status_code == 503)
+            for url in urls:
+                expected = 200 if url.endswith("livez") else 503
+                assert {client.get(url).status_code for client in clients} == {expected}, url
+            assert {client.get("/Patient/1").status_code for client in clients} == {200}
+        assert gateway.process.poll() is None
+        assert gateway.process.wait(30) == 0
+    assert {line["worker"] for line in gateway.lines("request")} == {1, 2}
+
+
+def test_signal_of_a_terminal_skips_the_delay(emulator: RunningEmulator, tmp_path: Path) -> None:
+    with workers_gateway(emulator.url, tmp_path, SERVER__DRAIN_DELAY="60") as gateway:
+        gateway.process.send_signal(signal.SIGINT)
+        assert gateway.process.wait(20) == 0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def test_second_signal_cuts_requests_off(emulator: RunningEmulator, gateway: WorkersGateway) -> None:
     workers = gateway.children()
     emulator.control("POST", "faults", {"kind": "delay", "delay": 25, "times": 1})
     with socket.create_connection(("127.0.0.1", int(gateway.url.rpartition(":")[2]))) as client:
@@ -126,6 +157,7 @@ def test_second_signal_kills_the_workers(emulator: RunningEmulator, gateway: Wor
         time.sleep(1.2)
         gateway.process.terminate()
         assert gateway.process.wait(10) == 1
+        assert b'"gateway-shutdown"' in client.recv(65_536)
     assert not any(map(exists, workers))
 
 

@@ -1,6 +1,7 @@
 """Hits that are answered before anything is parsed, over real sockets, and what must be parsed."""
 
 import re
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from time import monotonic, sleep
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from conftest import Pair, settings_for
 from server.test_fast_path_protocol import BASE, Gateway, raw_get, read_chunk, read_response_head
+from support.sockets import until
 
 from gateway.app import create_app
 from gateway.server.serve import ThreadedServer
@@ -51,6 +53,11 @@ class Client:
             body += read_chunk(self.socket)
         self.received = body[length:]
         return head + b"\r\n\r\n" + body[:length]
+
+    def read_rest(self) -> bytes:
+        """What follows until the server closes the connection."""
+        with self.socket:
+            return self.socket.recv(65_536)
 
     def count(self) -> int:
         """Hits that were not parsed so far."""
@@ -279,6 +286,25 @@ def test_surplus_connection_is_refused_a_hit_and_no_earlier_one(pair: Pair) -> N
 )
 def test_hit_is_no_way_around_the_limits_of_fields(client: Client, fields: bytes) -> None:
     assert client.ask(HEAD[:-2] + fields + b"\r\n").startswith(b"HTTP/1.1 431 ")
+
+
+def test_hits_announce_the_end_of_a_connection_that_ends(pair: Pair) -> None:
+    changes = {"cache": Cache(), "server": Server(drain_delay=2)}
+    app = create_app(settings_for(pair.emulator.url).model_copy(update=changes))
+    with ThreadedServer(app) as server:
+        gateway = Gateway(app, server.url, pair)
+        clients = [Client(gateway) for _ in range(3)]
+        assert all(b"connection: close" not in client.ask(HEAD).lower() for client in clients)
+        server.handle_exit(signal.SIGTERM, None)
+        assert all(b"connection: close" not in client.ask(HEAD).lower() for client in clients)
+        until(lambda: server.server_state.has_last_answers)
+        answers = [client.ask(HEAD) + client.read_rest() for client in clients] + [
+            gateway.send_raw(raw_get())
+        ]
+    for answer in answers:
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"halo-gateway; hit" in answer
+        assert answer.lower().count(b"connection: close") == 1
 
 
 def test_server_that_drains_closes_the_connection(pair: Pair) -> None:

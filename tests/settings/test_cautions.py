@@ -13,26 +13,43 @@ PERTH = {"time_zone": "Australia/Perth", "search": {"verified_by": "probe 2026-1
 UNPROBED = {"time_zone": "Australia/Perth"}
 REDIS = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": [SECRET]}
 KEYS = {"keys": [SECRET]}
+MOUNT = {"url": "http://127.0.0.1:1", "path": "/mounted"}
+ZONE = "sites.<guid>.time_zone"
 HOOKED = {"webhooks": {"invalidates": {"*": ["Appointment"]}}}
 
 
 @pytest.mark.parametrize(
     ("values", "settings"),
     [
-        ({}, ["paging.keys"]),
-        ({"paging": KEYS}, []),
+        ({}, ["paging.keys", ZONE]),
+        ({"paging": KEYS}, [ZONE]),
+        ({"paging": KEYS, "sites": {"default": {"name": "a"}, GUID: {"name": "b"}}}, [ZONE]),
+        ({"paging": KEYS, "upstreams": {"halo": {**MOUNT, "dialect": "halo-connect"}}}, [ZONE]),
+        ({"paging": KEYS, "upstreams": {"lab": {**MOUNT, "dialect": "fhir"}}}, []),
+        ({"paging": KEYS, "upstreams": {"itsm": {**MOUNT, "dialect": "halo-itsm"}}}, []),
         ({"paging": KEYS, "sites": {GUID: PERTH}}, []),
         ({"paging": KEYS, "sites": {"default": {"last_updated_output": "site"}, GUID: PERTH}}, []),
         ({"paging": KEYS, "sites": {"default": PERTH}}, ["sites.default.time_zone"]),
         ({"paging": KEYS, "sites": {"default": PERTH, GUID: PERTH}}, ["sites.default.time_zone"]),
         ({"paging": KEYS, "sites": {GUID: UNPROBED}}, ["sites.<guid>.search.verified_by"]),
         ({"paging": KEYS, "sites": {"default": {"search": PERTH["search"]}, GUID: UNPROBED}}, []),
-        ({"paging": KEYS, "cache": REDIS}, []),
-        ({"paging": KEYS, "cache": REDIS, "ledger": {"path": "x"}}, ["ledger.store"]),
-        ({"paging": KEYS, "cache": REDIS, "ledger": {"path": "x", "store": "file"}}, []),
+        ({"paging": KEYS, "cache": REDIS, "sites": {GUID: PERTH}}, []),
+        ({"paging": KEYS, "cache": REDIS, "ledger": {"path": "x"}, "sites": {GUID: PERTH}}, ["ledger.store"]),
+        (
+            {
+                "paging": KEYS,
+                "cache": REDIS,
+                "ledger": {"path": "x", "store": "file"},
+                "sites": {GUID: PERTH},
+            },
+            [],
+        ),
         ({"sites": {"default": PERTH}}, ["sites.default.time_zone", "paging.keys"]),
-        ({"paging": KEYS, "sites": {"default": HOOKED}}, ["webhooks.secrets"]),
-        ({"paging": KEYS, "sites": {"default": HOOKED}, "webhooks": {"secrets": [SECRET]}}, []),
+        (
+            {"paging": KEYS, "sites": {"default": HOOKED | PERTH}},
+            ["sites.default.time_zone", "webhooks.secrets"],
+        ),
+        ({"paging": KEYS, "sites": {GUID: HOOKED | PERTH}, "webhooks": {"secrets": [SECRET]}}, []),
     ],
 )
 def test_cautions_follow_from_the_settings(values: dict[str, Any], settings: list[str]) -> None:
