@@ -1,0 +1,79 @@
+"""Replicas restarted one after the other under load with writes: nothing lost, nothing executed twice.
+
+ROLLING_REQUESTS=5000 sends at least as many requests through each balancer, at more distances (`make rolling`).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+from end_to_end.rolling_restarts import (
+    CHECK_SECONDS,
+    ClientPool,
+    Executions,
+    Load,
+    Nginx,
+    Replica,
+    active_checks,
+    require_nginx,
+    restart_in_turn,
+    running_replicas,
+)
+
+REQUESTS = int(os.environ.get("ROLLING_REQUESTS", "0"))
+#: Seconds between the start of one replica and the end of the next, all above the health check's interval.
+DISTANCES = (1.2 * CHECK_SECONDS, 2.0, 5.0) if REQUESTS else (1.2 * CHECK_SECONDS,)
+LONG_ONLY = pytest.mark.skipif(not REQUESTS, reason="only with ROLLING_REQUESTS")
+
+
+@contextmanager
+def running_loads(folder: Path, replicas: list[Replica]) -> Iterator[dict[str, Load]]:
+    """Clients of all balancers at once: each has its own way to notice that a replica ends."""
+    passive = f"max_fails=1 fail_timeout={CHECK_SECONDS:.0f}s"
+    with ExitStack() as stack:
+        noticing = stack.enter_context(Nginx(folder / "passive", passive).running(replicas))
+        checked = stack.enter_context(Nginx(folder / "active", "max_fails=0").running(replicas))
+        stack.enter_context(active_checks(checked, replicas))
+        pool = stack.enter_context(closing(ClientPool(replicas)))
+        loads = {
+            "nginx notices failures itself": Load(noticing),
+            "a checker asks /readyz": Load(checked),
+            "a client keeps connections": Load(pool),
+        }
+        for number, load in enumerate(loads.values()):
+            stack.enter_context(load.running(f"r-{number}"))
+        yield loads
+        assert pool.refused > 0
+        assert pool.reused > 0
+
+
+@pytest.mark.parametrize(
+    ("workers", "drain_delay"),
+    [
+        pytest.param(1, 0, marks=LONG_ONLY),
+        pytest.param(1, 2, marks=LONG_ONLY),
+        pytest.param(2, 0, marks=LONG_ONLY),
+        (2, 2),
+    ],
+)
+def test_rolling_restart_loses_nothing(tmp_path: Path, workers: int, drain_delay: int) -> None:
+    require_nginx()
+    with (
+        running_replicas(tmp_path, workers, drain_delay) as (executions, replicas),
+        running_loads(tmp_path, replicas) as loads,
+    ):
+        restarts = restart_in_turn(list(loads.values()), replicas, DISTANCES, REQUESTS)
+    print(f"\n{workers} process(es) each, drain_delay {drain_delay}, {restarts} restarts")
+    for name, load in loads.items():
+        print(f"  {name}: {len(load.sent)} requests, {len(load.created)} creates; lost {len(load.lost)}")
+    check_executions(loads, executions)
+
+
+def check_executions(loads: dict[str, Load], executions: Executions) -> None:
+    """Assert that each request was answered, and executed once at most, and each create once."""
+    assert {name: load.lost for name, load in loads.items() if load.lost} == {}
+    assert {executions.counts[identifier] for load in loads.values() for identifier in load.created} == {1}
+    assert set(executions.counts.values()) == {1}
+    assert all(len(load.sent) >= max(REQUESTS, 100) for load in loads.values())
