@@ -32,7 +32,7 @@ define install
 		|| { echo "The installation failed. Does this machine reach a package index? See docs/install.md." >&2; exit 1; }
 endef
 
-.PHONY: demo test test-newest test-install check bench chaos fuzz docs lock dist sbom clean
+.PHONY: demo test test-newest test-install check bench chaos fuzz rolling docs lock dist sbom clean
 
 demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (ARGS=--once ends)
 	$(BIN)/halo-gateway demo $(ARGS)
@@ -73,6 +73,9 @@ chaos: $(READY)  ## half an hour of faults, six times as fast, and ten minutes o
 fuzz: $(READY)  ## the property tests with new random examples, ten times as many
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "hypothesis and $(SUITE)" \
 		--hypothesis-profile random $(ARGS)
+
+rolling: $(READY)  ## restart replicas in turn under load, 5,000 requests for each balancer (needs nginx)
+	ROLLING_REQUESTS=5000 $(BIN)/pytest -n 0 -s tests/end_to_end/test_rolling_restarts.py $(ARGS)
 
 lock: $(READY)  ## pin the newest allowed versions of everything
 	$(BIN)/pip install -q uv

@@ -34,6 +34,13 @@ def test_gateway_knows_each_emulated_practice_with_its_zone(
     }
 
 
+@pytest.mark.parametrize("service", GATEWAYS)
+def test_gateway_has_the_time_that_its_end_takes(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = settings_of(service, f'["{SECRET}"]', monkeypatch).server
+    seconds = int(COMPOSE["services"][service]["stop_grace_period"].removesuffix("s"))
+    assert seconds >= server.drain_delay + server.drain_seconds + 5
+
+
 def test_redis_starts_with_its_profile_only() -> None:
     services = COMPOSE["services"]
     by_profile = {name for name, service in services.items() if "redis" in service.get("profiles", ())}

@@ -352,7 +352,7 @@ def running_replicas(
 def restart_in_turn(
     loads: list[Load], replicas: list[Replica], distances: tuple[float, ...], requests: int
 ) -> int:
-    """Restart the replicas in turn, at each distance, until each load has enough requests; return how often."""
+    """Restart the replicas in turn, at each distance, until each load has enough requests; count restarts."""
     restarts = 0
     while restarts < len(distances) * len(replicas) or any(len(load.sent) < requests for load in loads):
         for replica in replicas:

@@ -1,6 +1,6 @@
 """Replicas restarted one after the other under load with writes: nothing lost, nothing executed twice.
 
-ROLLING_REQUESTS=5000 sends at least as many requests through each balancer, at more distances (`make rolling`).
+ROLLING_REQUESTS=5000 (`make rolling`) sends as many requests through each balancer, at more distances.
 """
 
 import os
@@ -49,6 +49,7 @@ def running_loads(folder: Path, replicas: list[Replica]) -> Iterator[dict[str, L
         assert pool.reused > 0
 
 
+@pytest.mark.timeout(1_800 if REQUESTS else 120)
 @pytest.mark.parametrize(
     ("workers", "drain_delay"),
     [

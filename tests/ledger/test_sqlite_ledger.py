@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="another user opens the file, in a process of its own")
-def test_file_that_can_only_be_read_is_found_when_it_is_opened() -> None:
+def test_read_only_file_is_found_when_it_is_opened() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite3"
         with closing(SqliteLedger(path)) as ledger:

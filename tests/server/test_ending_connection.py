@@ -151,7 +151,7 @@ def test_pipelined_requests_are_all_answered_and_the_last_ends() -> None:
     assert received == ["/slow", *(f"/{number}" for number in range(200))]
 
 
-def test_request_behind_one_whose_answer_was_to_be_last_is_answered() -> None:
+def test_request_behind_an_announced_end_is_answered() -> None:
     with draining_server(delay=0) as server, connect(server) as client:
         client.sendall(request("/slow"))
         until(lambda: received)
