@@ -23,8 +23,9 @@ from end_to_end.rolling_restarts import (
 )
 
 REQUESTS = int(os.environ.get("ROLLING_REQUESTS", "0"))
-#: Seconds between the start of one replica and the end of the next, all above the health check's interval.
-DISTANCES = (1.2 * CHECK_SECONDS, 2.0, 5.0) if REQUESTS else (1.2 * CHECK_SECONDS,)
+#: Seconds between the start of one replica and the end of the next, all above the health check's interval:
+#: nginx counts `fail_timeout` in whole seconds, so that one second may last two.
+DISTANCES = (CHECK_SECONDS + 1.2, 3.0, 6.0) if REQUESTS else (CHECK_SECONDS + 1.2,)
 LONG_ONLY = pytest.mark.skipif(not REQUESTS, reason="only with ROLLING_REQUESTS")
 
 
