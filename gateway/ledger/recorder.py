@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
+from gateway.errors.failure import FailureKind
 from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import Interaction
 from gateway.http.callers import is_background
@@ -13,7 +14,9 @@ from gateway.ledger.budgets import budget_refusal, may_be_refused
 from gateway.ledger.caps import batch_rejected, next_midnight
 from gateway.ledger.cost import BILLABLE_CLASSES, Attribution, CostClass, LedgerKey, is_billable
 from gateway.ledger.daily_usage import DailyUsage
+from gateway.ledger.history import History
 from gateway.ledger.names import LedgerNames
+from gateway.ledger.recent_failures import RecentFailures
 
 #: Maximum number of ledger keys in memory; beyond it they are built again, more often than once a day.
 _MAX_DAILY_KEYS = 20_000
@@ -53,7 +56,7 @@ class MetricsSink(Protocol):
 
 
 class Recorder:
-    """Counts each request in the ledger, the daily usage and the metrics.
+    """Counts each request in the ledger, the daily usage, the metrics and the history of the last hours.
 
     `site_of` returns a site by GUID, for requests that are not FHIR. `unread_app`: app of the requests that
     are rejected before they are read, empty if no apps are configured.
@@ -81,6 +84,7 @@ class Recorder:
         self._daily_keys: dict[tuple[Attribution, CostClass], tuple[LedgerKey, datetime]] = {}
         self._open_requests: dict[object, tuple[Attribution, CostClass]] = {}
         self.metrics = metrics
+        self.history, self.recent_failures = History(), RecentFailures()
 
     def attribution_of(self, request: FhirRequest) -> Attribution:
         """Site, caller, type and interaction of a request; stored responses keep it to count later hits."""
@@ -91,14 +95,15 @@ class Recorder:
         """Note a 2xx of the upstream, which proves the request's caller and site."""
         self._names.record_success(request, self._request_site(request))
 
-    def record_rejection(
+    def record_rejection(  # noqa: PLR0913 - what is known of a request that was not read
         self,
         site: Site | None,
         headers: Headers,
         interaction: Interaction,
-        code: str,
+        kind: FailureKind,
         caller: str,
         app: str = "",
+        request_id: str = "",
     ) -> Attribution:
         """Count a request rejected before it was read, as free; `caller` and `app` as in `FhirRequest`.
 
@@ -106,8 +111,15 @@ class Recorder:
         """
         attribution = self._attribution_for(site, headers, interaction, caller, app or self._unread_app)
         self.count_requests(attribution, CostClass.FREE)
-        self.metrics.count_failure(attribution, code)
+        self.record_failure(attribution, kind, request_id)
         return attribution
+
+    def record_failure(self, attribution: Attribution, kind: FailureKind, request_id: str = "") -> None:
+        """Count a failed request by its error code, and keep it as the latest of its code."""
+        now = self._now().timestamp()
+        self.metrics.count_failure(attribution, kind.code)
+        self.history.count_failure("" if attribution.is_unproved_site else attribution.site, now)
+        self.recent_failures.add(kind, now, attribution.name, request_id)
 
     def count_requests(
         self,
@@ -129,6 +141,8 @@ class Recorder:
         octets *= queries
         self._ledger.add(key, octets, queries)
         self.metrics.count_requests(attribution, cost, octets, queries)
+        site = "" if attribution.is_unproved_site else attribution.site
+        self.history.count_requests(site, cost, now.timestamp(), queries)
         if cost in BILLABLE_CLASSES:
             self._daily_usage.add(attribution, cost, octets, now, queries)
             self._app_usage.add(attribution, cost, octets, now, queries)

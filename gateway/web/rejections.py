@@ -39,11 +39,11 @@ class RejectionCounter:
 
     def __call__(self, request: Request, failure: Failure, answer: Answer) -> None:
         """Count and log one rejection."""
-        attribution, interaction = self._count(request, failure)
+        attribution, interaction = self._count(request, failure, answer)
         sender = Sender(attribution.caller, attribution.app, interaction)
         log_unread(self.access_log, request, answer, sender)
 
-    def _count(self, request: Request, failure: Failure) -> tuple[Attribution, Interaction]:
+    def _count(self, request: Request, failure: Failure, answer: Answer) -> tuple[Attribution, Interaction]:
         guid, path = request.path_params.get("siteId", ""), request.path_params.get("path", "")
         query = request.path_params.get("query", "")
         interaction = interaction_for(request.method, path.rstrip("/"), self.types) if self.is_fhir else None
@@ -51,9 +51,11 @@ class RejectionCounter:
             interaction = sql_interaction(request.method, f"integrator/sites/{guid}/queries/{query}")
         headers = caller_headers(request, self.dialect)
         site = self.find_site(guid.lower()) if guid else self.default_site
-        code, caller = failure.kind.code, caller_at_upstream(self.upstream_url, headers)
-        interaction = interaction or NOT_FHIR
-        return self.recorder.record_rejection(site, headers, interaction, code, caller), interaction
+        caller, interaction = caller_at_upstream(self.upstream_url, headers), interaction or NOT_FHIR
+        attribution = self.recorder.record_rejection(
+            site, headers, interaction, failure.kind, caller, request_id=answer.request_id
+        )
+        return attribution, interaction
 
 
 def log_unread(access_log: AccessLog, request: Request, answer: Answer, sender: Sender) -> None:
@@ -82,8 +84,9 @@ class EntryRejection:
             request.site,
             request.headers,
             request.interaction,
-            failure.kind.code,
+            failure.kind,
             caller_of(request),
             request.app,
+            request.request_id,
         )
         return error_response(failure, request)

@@ -5,6 +5,7 @@ from structlog.testing import capture_logs
 from support.ledger import RecordingSink, ledger_names
 from support.requests import GUID, NOW, SITE, fhir_request
 
+from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import NOT_FHIR
@@ -156,11 +157,14 @@ def test_rejection_is_counted_free_and_adds_no_site() -> None:
     sink = RecordingSink()
     recorder = create_recorder(sink)
     for site in (SITE, Site("forged", SITE.zone, "forged"), None):
-        recorder.record_rejection(site, KEY, NOT_FHIR, "guid-malformed", "")
+        recorder.record_rejection(site, KEY, NOT_FHIR, catalog.GUID_MALFORMED, "")
     sites = (GUID, "unproved", "")
     keys = [LedgerKey("2026-07-01", site, "unproved", "", "other", CostClass.FREE) for site in sites]
     assert [key for key, _ in sink.lines] == keys
-    assert sink.codes == ["guid-malformed"] * 3
+    assert sink.codes == [catalog.GUID_MALFORMED.code] * 3
+    now = NOW.timestamp()
+    counts = [recorder.history.intervals(site, now)[-1].failures for site in (GUID, "forged", "")]
+    assert counts == [1, 0, 3]
 
 
 def test_unfinished_request_is_counted_once_as_maybe_billed() -> None:
@@ -180,6 +184,23 @@ def test_rejected_request_is_of_the_unread_app() -> None:
     recorder = Recorder(
         sink, DailyUsage(lambda _: None), sink, ledger_names(), now=lambda: NOW, unread_app="other"
     )
-    recorder.record_rejection(SITE, KEY, NOT_FHIR, "unknown-path", "")
-    recorder.record_rejection(SITE, KEY, NOT_FHIR, "batch-entry-invalid", "", "board")
+    recorder.record_rejection(SITE, KEY, NOT_FHIR, catalog.UNKNOWN_PATH, "")
+    recorder.record_rejection(SITE, KEY, NOT_FHIR, catalog.BATCH_INVALID, "", "board")
     assert [key.app for key, _ in sink.lines] == ["other", "board"]
+
+
+def test_billable_and_saved_queries_are_in_the_history() -> None:
+    recorder = create_recorder()
+    attribution = recorder.attribution_of(fhir_request())
+    for cost in CostClass:
+        recorder.count_requests(attribution, cost, queries=3)
+    last = recorder.history.intervals(GUID, NOW.timestamp())[-1]
+    assert (last.queries, last.saved, last.failures) == (6, 12, 0)
+
+
+def test_failure_is_kept_with_site_and_request_id() -> None:
+    recorder = create_recorder()
+    recorder.record_failure(recorder.attribution_of(fhir_request()), catalog.BAD_REQUEST, "id-1")
+    (failure,) = recorder.recent_failures.latest_first()
+    assert (failure.kind, failure.count, failure.site) == (catalog.BAD_REQUEST, 1, SITE.name)
+    assert (failure.at, failure.request_id) == (NOW.timestamp(), "id-1")
