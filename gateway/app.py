@@ -17,7 +17,8 @@ from gateway.admin.health import livez, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.ledger import AppReports
 from gateway.admin.operations import Operations
-from gateway.app_builders import prices_of
+from gateway.admin.today import DaySource
+from gateway.app_builders import prices_of, usual_zone
 from gateway.chain import (
     Chain,
     halo_chains,
@@ -158,6 +159,8 @@ def operations_of(runtime: Runtime, chains: list[Chain]) -> Operations:
         runtime.names.has_name,
         runtime.shape_log,
         runtime.monotonic,
+        runtime.recorder.history,
+        runtime.recorder.recent_failures,
     )
 
 
@@ -182,7 +185,8 @@ def create_app(
     runtime.metrics.register_state(operations.read_metrics)
     runtime.metrics.register_state(readiness_reader({**runtime.checks, **runtime.warnings}))
     app_reports = AppReports(runtime.ledger.rows_by_app, prices_of(settings), runtime.app_usage.statuses)
-    admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses, app_reports)
+    day_source = DaySource(runtime.ledger.day_sums, usual_zone(settings))
+    admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses, app_reports, day_source)
     is_shared = settings.cache.redis.url is not None
     common_routes, metrics_routes = _common_routes(runtime), [Route("/metrics", runtime.metrics.endpoint)]
     fast_path = [Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else []

@@ -1,6 +1,7 @@
 """Builders of the budgets of apps, of prices and of names in the log from the settings."""
 
 from collections.abc import Callable
+from datetime import tzinfo
 from decimal import Decimal
 from typing import get_args
 
@@ -27,10 +28,14 @@ def _decimal(price: float | None) -> Decimal | None:
 
 def app_usage_of(settings: Settings) -> AppUsage:
     """Usage of the apps with a budget, by the days of the practices' usual time zone."""
+    return AppUsage({name: _budget_of(app) for name, app in settings.apps.items()}, usual_zone(settings))
+
+
+def usual_zone(settings: Settings) -> tzinfo:
+    """Time zone of practices that configure none, else of the first practice, else UTC."""
     zones = [site.time_zone for site in settings.sites.values() if site.time_zone]
     default = merged_site_settings(settings, settings.server.default_site or "").time_zone
-    zone = default or next(iter(zones), None) or "UTC"
-    return AppUsage({name: _budget_of(app) for name, app in settings.apps.items()}, load_zone(zone))
+    return load_zone(default or next(iter(zones), None) or "UTC")
 
 
 def site_labels(settings: Settings, ids: Callable[[str], str]) -> SiteLabels:

@@ -1,7 +1,6 @@
 """Operators' endpoints of one of several workers: each responds for all of them."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 import httpx
+import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -122,7 +122,7 @@ def _passed_request(request: Request, body: bytes) -> SiblingRequest:
 
 
 def _combined_body(combine: CombineResponses, bodies: Sequence[bytes]) -> bytes:
-    return json.dumps(combine([json.loads(body) for body in bodies])).encode()
+    return msgspec.json.encode(combine([msgspec.json.decode(body) for body in bodies]))
 
 
 def _with_body(response: Response, body: bytes) -> Response:

@@ -84,14 +84,14 @@ class LedgerEndpoints:
         statuses = (
             status for status in self.cap_statuses() if options.site in {"", status.site, status.name}
         )
-        caps = list(map(_cap_status_json, statuses))
+        caps = list(map(cap_status_json, statuses))
         return json_response({**as_json(rows, aliases, now), "caps": caps}, now)
 
     def _report_by_app(self, rows: list[LedgerRow], options: ReportOptions) -> Response:
         aliases, now, prices = self.site_names.aliases, self.now(), self.apps.prices
         if options.format == "csv":
             return _csv_response(charge_back_csv(rows, aliases, prices, options.period))
-        budgets = list(map(_budget_json, self.apps.budget_statuses(now)))
+        budgets = list(map(budget_json, self.apps.budget_statuses(now)))
         return json_response({**apps_as_json(rows, prices, now), "budgets": budgets}, now)
 
 
@@ -100,8 +100,13 @@ def _read_rows(read_rows: ReadRows, guid: str, since: str) -> list[LedgerRow]:
     try:
         return read_rows(guid, since)
     except (ConnectionError, sqlite3.Error):
-        text = "The ledger is unavailable; /readyz gives the reason. Retry after the time in Retry-After."
-        raise Failure(catalog.GATEWAY_OVERLOADED, text=text) from None
+        raise ledger_unavailable() from None
+
+
+def ledger_unavailable() -> Failure:
+    """Failure 503 while disk or Redis are unavailable."""
+    text = "The ledger is unavailable; /readyz gives the reason. Retry after the time in Retry-After."
+    return Failure(catalog.GATEWAY_OVERLOADED, text=text)
 
 
 def _csv_response(content: str) -> Response:
@@ -124,7 +129,8 @@ def _report_options(request: Request) -> ReportOptions:
     raise bad_request("since must be a date like 2026-07-01.", "http.since")
 
 
-def _budget_json(status: BudgetStatus) -> dict[str, Any]:
+def budget_json(status: BudgetStatus) -> dict[str, Any]:
+    """Return the use of a budget as a JSON object."""
     return {
         **status.key._asdict(),
         "used": status.used,
@@ -135,7 +141,8 @@ def _budget_json(status: BudgetStatus) -> dict[str, Any]:
     }
 
 
-def _cap_status_json(status: CapStatus) -> dict[str, Any]:
+def cap_status_json(status: CapStatus) -> dict[str, Any]:
+    """Return today's usage of a practice with caps as a JSON object."""
     return {
         "site": status.site,
         "name": status.name,

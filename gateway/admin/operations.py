@@ -9,6 +9,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
+from gateway.admin.activity import ActivityEndpoints
 from gateway.admin.advice import AdviceEndpoints
 from gateway.admin.cache import CacheEndpoints, outcomes_by_type
 from gateway.admin.endpoints import AdminEndpoints
@@ -22,6 +23,7 @@ from gateway.admin.state_metrics import (
     site_families,
     store_families,
 )
+from gateway.admin.today import NO_DAY_SOURCE, DaySource, TodayEndpoints
 from gateway.advice.adviser import Prices
 from gateway.advice.shape_log import ShapeLog
 from gateway.cache.patient_tags import purge_tags
@@ -30,6 +32,8 @@ from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
 from gateway.ledger.cost import LedgerRow
 from gateway.ledger.daily_usage import CapStatus
+from gateway.ledger.history import History
+from gateway.ledger.recent_failures import RecentFailures
 from gateway.plugins.extensions_of import mount_issue_ids
 from gateway.settings import Settings
 from gateway.settings.extensions import extension_issues
@@ -60,6 +64,8 @@ class Operations:
     has_name: Callable[[str], bool] = lambda _: True
     shape_log: ShapeLog = field(default_factory=ShapeLog)
     monotonic: Callable[[], float] = lambda: 0.0
+    history: History = field(default_factory=History)
+    recent_failures: RecentFailures = field(default_factory=RecentFailures)
 
     @cached_property
     def _status_reader(self) -> SiteStatusReader:
@@ -94,16 +100,16 @@ class Operations:
         read_rows: Callable[[str, str], list[LedgerRow]],
         cap_statuses: Callable[[], list[CapStatus]],
         app_reports: AppReports = NO_APP_REPORTS,
+        day_source: DaySource = NO_DAY_SOURCE,
     ) -> AdminEndpoints:
         """Admin endpoints; without a token only for a separate port."""
         token, sites = self.settings.admin.token, self.settings.sites
-        names = SiteNames(
-            {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE},
-            self._mounts,
-            SiteIds(sites),
-        )
+        aliases = {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE}
+        names, flush = SiteNames(aliases, self._mounts, SiteIds(sites)), self._flush_hits
         groups = (
-            LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports, self._flush_hits),
+            LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports, flush),
+            TodayEndpoints(day_source, cap_statuses, self.now, app_reports, flush),
+            ActivityEndpoints(self.history, self.recent_failures, names, self.now, flush),
             CacheEndpoints(self.cache_statistics, self.purge_responses, names, self.now),
             SiteEndpoints(self._status_reader, names, self.now),
             AdviceEndpoints(self.shape_log, self._prices, names, self.now, self.monotonic),

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
@@ -67,9 +67,10 @@ async def json_body(request: Request, body_type: type[T], error_text: str) -> T:
         raise bad_request(error_text) from None
 
 
-def json_response(fields: Mapping[str, Any], now: datetime) -> JSONResponse:
+def json_response(fields: Mapping[str, Any], now: datetime) -> Response:
     """Return a JSON response with its time, `asOf`."""
-    return JSONResponse({"asOf": now.isoformat(), **fields}, headers=NO_STORE_HEADERS)
+    body = msgspec.json.encode({"asOf": now.isoformat(), **fields})
+    return Response(body, headers=NO_STORE_HEADERS, media_type="application/json")
 
 
 def utc_timestamp(seconds: float) -> str | None:

@@ -77,6 +77,23 @@ class SiteStatus(NamedTuple):
     known_issues: SiteIssues
 
 
+class SiteBrief(NamedTuple):
+    """What a list of many sites shows of one, without a look-up of its own in a shared store.
+
+    `engine` and `broken_issues` (a number) are as this process knows them.
+    """
+
+    guid: str
+    name: str
+    is_configured: bool
+    circuit: Circuit
+    pauses: Mapping[str, Pause]
+    in_flight: int
+    queue_length: int
+    engine: str
+    broken_issues: int
+
+
 class KeyStatus(NamedTuple):
     """Rate limit of one subscription key: requests per second (None: unlimited), seconds until the next."""
 
@@ -145,11 +162,15 @@ class SiteStatusReader:
             }
         return pauses
 
-    async def circuits(self) -> dict[str, Circuit]:
-        """Circuits of the sites with failures, by GUID; of several upstreams the worst."""
+    async def circuits(self, only_guid: str = "") -> dict[str, Circuit]:
+        """Circuits of the sites with failures, by GUID; of several upstreams the worst.
+
+        With `only_guid`, of other sites only those that this process has seen.
+        """
         circuits: dict[str, Circuit] = {}
+        guids = (only_guid,) if only_guid else self._configured_guids
         for handlers in self._upstream_handlers:
-            for guid, circuit in (await handlers.circuits.troubled_circuits(self._configured_guids)).items():
+            for guid, circuit in (await handlers.circuits.troubled_circuits(guids)).items():
                 circuits[guid] = worse_circuit(circuits.get(guid, CLOSED), circuit)
         return circuits
 
@@ -169,33 +190,62 @@ class SiteStatusReader:
 
     async def site_statuses(self, only_guid: str = "") -> list[SiteStatus]:
         """Status of all sites, or of one."""
-        circuits, pauses, load = await self.circuits(), await self.pauses(), self.load()
-        searches = {
-            name: guid
-            for practices in self._practices
-            for guid, name in practices.page_sizer.known_searches()
-        }
-        paused = {site_of(name) for name in pauses}
-        guids = {*self._configured_guids, *circuits, *load, *paused, *searches.values()} - {""}
+        circuits, pauses, load = await self.circuits(only_guid), await self._pauses_by_site(), self.load()
+        searches = self._searches_by_site()
+        guids = {*self._configured_guids, *circuits, *load, *pauses, *searches} - {""}
         return [
             SiteStatus(
                 guid,
                 self.site_name(guid),
                 guid in self._configured_guids,
-                circuits.get(guid, Circuit()),
-                {name: pause for name, pause in pauses.items() if site_of(name) == guid},
+                circuits.get(guid, CLOSED),
+                pauses.get(guid, {}),
                 await self._retry_usage(guid),
                 await self._known_successor(guid),
                 {
                     name.rpartition(":")[2]: await self._page_size_estimate(name)
-                    for name, site in searches.items()
-                    if site == guid
+                    for name in searches.get(guid, ())
                 },
                 *load.get(guid, (0, 0)),
                 await self._site_issues(guid),
             )
             for guid in sorted({only_guid} if only_guid else guids)
         ]
+
+    async def site_briefs(self) -> list[SiteBrief]:
+        """Return what a list of all sites shows."""
+        circuits, pauses, load = await self.circuits(), await self._pauses_by_site(), self.load()
+        return [
+            SiteBrief(
+                guid,
+                self.site_name(guid),
+                guid in self._configured_guids,
+                circuits.get(guid, CLOSED),
+                pauses.get(guid, {}),
+                *load.get(guid, (0, 0)),
+                *self._known_engine(guid),
+            )
+            for guid in sorted({*load, *circuits, *pauses} - {""})
+        ]
+
+    def _known_engine(self, guid: str) -> tuple[str, int]:
+        """Engine version of a site and the number of its broken issues, as this process knows them."""
+        states = [handlers.issue_states for handlers in self._upstream_handlers]
+        engines = filter(None, (each.local_version(guid) for each in states))
+        return next(engines, ""), max(each.local_broken_count(guid) for each in states)
+
+    async def _pauses_by_site(self) -> dict[str, dict[str, Pause]]:
+        pauses: dict[str, dict[str, Pause]] = {}
+        for name, pause in (await self.pauses()).items():
+            pauses.setdefault(site_of(name), {})[name] = pause
+        return pauses
+
+    def _searches_by_site(self) -> dict[str, list[str]]:
+        searches: dict[str, list[str]] = {}
+        for practices in self._practices:
+            for guid, name in practices.page_sizer.known_searches():
+                searches.setdefault(guid, []).append(name)
+        return searches
 
     async def key_statuses(self) -> list[KeyStatus]:
         """Status of each subscription key that this process has recently used.

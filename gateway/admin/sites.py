@@ -11,7 +11,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.admin.date_facts import date_facts_json
+from gateway.admin.date_facts import NEVER_PROBED, date_facts_json
 from gateway.admin.endpoints import EndpointTable
 from gateway.admin.requests import (
     SiteNames,
@@ -21,7 +21,7 @@ from gateway.admin.requests import (
     query_parameters,
     utc_timestamp,
 )
-from gateway.admin.site_status import CIRCUIT, KeyStatus, SiteStatus, SiteStatusReader
+from gateway.admin.site_status import CIRCUIT, KeyStatus, SiteBrief, SiteStatus, SiteStatusReader
 from gateway.paging.page_size import PageSizeEstimate
 from gateway.resilience.pause_rules import Pause, PauseRule, caller_of, site_of
 from gateway.sites.issue_states import SiteIssues
@@ -53,8 +53,14 @@ class SiteEndpoints:
         }
 
     async def get_sites(self, request: Request) -> Response:
-        """Return the status of all sites, or of one, and of all keys. Raises Failure 400."""
-        site = query_parameters(request, ("site",)).get("site", "")
+        """Return the status of all sites, or of one, and of all keys, or a brief list. Raises Failure 400."""
+        parameters = query_parameters(request, ("site", "view"))
+        site, view = parameters.get("site", ""), parameters.get("view", _VIEWS[0])
+        if view not in _VIEWS or (site and view == BRIEF):
+            raise bad_request(_VIEW_USAGE, "http.view")
+        if view == BRIEF:
+            briefs = await self.status_reader.site_briefs()
+            return json_response({"sites": list(map(self._brief_json, briefs)), "keys": []}, self.now())
         statuses = await self.status_reader.site_statuses(self.site_names.require_guid(site) if site else "")
         now, key_statuses = self.status_reader.now(), await self.status_reader.key_statuses()
         keys = [_key_json(status, now) for status in key_statuses]
@@ -93,20 +99,37 @@ class SiteEndpoints:
                 _log.info("pause-cleared", site=name, what=item.partition(":")[0])
         return json_response({"reset": reset_items}, self.now())
 
-    def _site_json(self, status: SiteStatus) -> dict[str, Any]:
+    def _brief_json(self, brief: SiteBrief) -> dict[str, Any]:
+        site = self.status_reader.find_site(brief.guid)
+        return {
+            **self._state_json(brief),
+            "datesVerifiedBy": (site.verified_by or NEVER_PROBED) if site else None,
+            "engine": brief.engine or None,
+            "brokenIssues": brief.broken_issues,
+        }
+
+    def _state_json(self, status: SiteBrief | SiteStatus) -> dict[str, Any]:
         now, circuit = self.status_reader.now(), status.circuit
         return {
             "site": status.guid,
             "name": status.name,
             "configured": status.is_configured,
             "state": circuit.state(now),
+            "lastFailureAt": utc_timestamp(circuit.last_failure_at),
             "until": utc_timestamp(circuit.open_until),
             "secondsLeft": math.ceil(circuit.seconds_until_half_open(now)),
             "reason": circuit.reason or None,
             "failures": circuit.failures,
             "timesOpened": circuit.times_opened,
-            "dates": date_facts_json(self.status_reader.find_site(status.guid)),
             "pauses": self._pauses_json(status.pauses),
+            "running": status.in_flight,
+            "waiting": status.queue_length,
+        }
+
+    def _site_json(self, status: SiteStatus) -> dict[str, Any]:
+        return {
+            **self._state_json(status),
+            "dates": date_facts_json(self.status_reader.find_site(status.guid)),
             "retries": {
                 "queries": status.retry_usage.queries,
                 "spent": status.retry_usage.retries,
@@ -116,8 +139,6 @@ class SiteEndpoints:
             "pageSizes": [
                 _page_size_json(*estimate) for estimate in sorted(status.page_size_estimates.items())
             ],
-            "running": status.in_flight,
-            "waiting": status.queue_length,
             "knownIssues": _known_issues_json(status.known_issues),
         }
 
@@ -138,6 +159,10 @@ class SiteEndpoints:
         }
 
 
+#: A list of all sites, with what it costs little to read.
+BRIEF = "brief"
+_VIEWS = ("full", BRIEF)
+_VIEW_USAGE = "view must be full or brief, and brief lists all practices: send no site with it."
 _RESET_USAGE = 'Send JSON like {"pause": "<name in /admin/pauses>"}. Other members are not allowed.'
 
 

@@ -53,14 +53,24 @@ def worst_sites(responses: Sequence[Fields]) -> Fields:
 
 
 def _worse_site(one: Fields, other: Fields) -> Fields:
-    worse = max(one, other, key=_badness)
-    retries = {name: max(one["retries"][name], other["retries"][name]) for name in ("queries", "spent")}
-    return worse | {
-        "pauses": _all_pauses(one["pauses"], other["pauses"]),
-        "retries": retries | {"left": min(one["retries"]["left"], other["retries"]["left"])},
+    """Return a site in its worse state; a brief one has issues and engine instead of retries."""
+    is_brief = "retries" not in one
+    return max(one, other, key=_badness) | {
+        "pauses": _all_pauses(one["pauses"], other["pauses"]) if one["pauses"] or other["pauses"] else [],
         "running": one["running"] + other["running"],
         "waiting": one["waiting"] + other["waiting"],
+        **(_known_of_both(one, other) if is_brief else _joint_retries(one["retries"], other["retries"])),
     }
+
+
+def _known_of_both(one: Fields, other: Fields) -> Fields:
+    issues = max(one["brokenIssues"], other["brokenIssues"])
+    return {"engine": one["engine"] or other["engine"], "brokenIssues": issues}
+
+
+def _joint_retries(one: Fields, other: Fields) -> Fields:
+    used = {name: max(one[name], other[name]) for name in ("queries", "spent")}
+    return {"retries": used | {"left": min(one["left"], other["left"])}}
 
 
 def _badness(site: Fields) -> tuple[int, float, int]:
@@ -116,6 +126,31 @@ def _joint_advice(one: Fields, other: Fields) -> Fields:
     return one | counts | {"perDay": sums | {"currency": one["perDay"]["currency"]}}
 
 
+def all_failures(responses: Sequence[Fields]) -> Fields:
+    """Return the failures of all workers by code: their sum, and the last of them."""
+    failures: dict[str, Fields] = {}
+    for failure in (failure for response in responses for failure in response["failures"]):
+        code = failure["code"]
+        failures[code] = _joint_failure(failures[code], failure) if code in failures else failure
+    latest = sorted(failures.values(), key=lambda failure: failure["lastAt"], reverse=True)
+    return responses[0] | {"failures": latest}
+
+
+def _joint_failure(one: Fields, other: Fields) -> Fields:
+    latest = max(one, other, key=lambda failure: failure["lastAt"])
+    return latest | {"count": one["count"] + other["count"]}
+
+
+def summed_history(responses: Sequence[Fields]) -> Fields:
+    """Sum the intervals of all workers, for those of the answering one."""
+    sums = {interval["start"]: interval for interval in responses[0]["intervals"]}
+    for interval in (interval for response in responses[1:] for interval in response["intervals"]):
+        start = interval["start"]
+        if start in sums:
+            sums[start] = _with_sums(sums[start], interval) | {"start": start}
+    return responses[0] | {"intervals": list(sums.values())}
+
+
 def first_response(responses: Sequence[Fields]) -> Fields:
     """Return the response of the answering worker: all say the same."""
     return responses[0]
@@ -125,6 +160,8 @@ def first_response(responses: Sequence[Fields]) -> Fields:
 COMBINATIONS: Final[Mapping[tuple[str, str], CombineResponses]] = {
     ("GET", "/admin/advice"): all_advice,
     ("GET", "/admin/cache"): summed_statistics,
+    ("GET", "/admin/failures"): all_failures,
+    ("GET", "/admin/history"): summed_history,
     ("GET", "/admin/sites"): worst_sites,
     ("GET", "/admin/pauses"): all_pauses,
     ("POST", "/admin/purge"): first_response,

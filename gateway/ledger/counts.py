@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Protocol
 
 from gateway.ledger.cost import LedgerKey, LedgerRow, counts_against_cap
+from gateway.ledger.day_sums import DaySums
 
 #: Key -> queries, bytes.
 Counts = Mapping[LedgerKey, tuple[int, int]]
@@ -67,6 +68,10 @@ class LedgerBackend(Protocol):
 
     def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """Return the same rows split by app; a part that no app has stays under the app ""."""
+        ...
+
+    def day_sums(self, day: str) -> DaySums:
+        """Add up an ISO day by caller and by app."""
         ...
 
     def billable_usage(self, since: str) -> BillableUsage | None:

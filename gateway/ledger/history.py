@@ -1,6 +1,7 @@
 """The last hours of each site in intervals of five minutes: queries, saved queries and failures.
 
-In memory of this process, for pictures: the ledger has the figures of an invoice. Times are seconds since 1970.
+In memory of this process, for pictures: the ledger has the figures of an invoice. Times are in seconds since
+1970.
 """
 
 from array import array

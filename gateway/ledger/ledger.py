@@ -16,6 +16,7 @@ import structlog
 from gateway.ledger.budgets import earliest_day
 from gateway.ledger.cost import LedgerRow, counts_against_cap
 from gateway.ledger.counts import AppUsageByDay, BillableUsage, Counts, LedgerBackend, PendingCounts
+from gateway.ledger.day_sums import DaySums
 
 _log = structlog.get_logger()
 
@@ -92,6 +93,12 @@ class Ledger:
         self._flush()
         with self._write_lock:
             return self._backend.rows_by_app(site, since)
+
+    def day_sums(self, day: str) -> DaySums:
+        """Add up an ISO day by caller and by app. Raises as `rows` does."""
+        self._flush()
+        with self._write_lock:
+            return self._backend.day_sums(day)
 
     async def problem(self) -> str:
         """Problem of the backend, as a text for the operator; empty if there is none."""

@@ -6,8 +6,8 @@ from typing import Final
 
 from gateway.errors.failure import FailureKind
 
-#: Maximum number of codes: those of the gateway are fewer, and packs bring their own. The one that did not occur
-#: for longest goes first.
+#: Maximum number of codes: those of the gateway are fewer, and packs bring their own. The one that has not
+#: occurred for longest goes first.
 MAX_CODES: Final = 300
 
 

@@ -103,6 +103,7 @@ class Recorder:
         kind: FailureKind,
         caller: str,
         app: str = "",
+        *,
         request_id: str = "",
     ) -> Attribution:
         """Count a request rejected before it was read, as free; `caller` and `app` as in `FhirRequest`.

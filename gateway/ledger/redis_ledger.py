@@ -16,6 +16,7 @@ from redis.retry import Retry
 from gateway.ledger import counts
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow, counts_against_cap
 from gateway.ledger.counts import AppUsageByDay, BillableUsage, Counts, merge_rows
+from gateway.ledger.day_sums import DaySums, day_sums
 from gateway.ledger.outbox import Batch, Outbox
 
 _log = structlog.get_logger()
@@ -90,6 +91,12 @@ class RedisLedger:
             stored_parts = read_stored_rows(self._redis, site, since, _APP_LINES_PREFIX)
         parts = merge_rows([*stored_parts, *self._outbox.app_rows(site, since)])
         return counts.split_by_app(self.rows(site, since), parts)
+
+    def day_sums(self, day: str) -> DaySums:
+        """Add up an ISO day by caller and by app. Raises ConnectionError."""
+        with _raise_connection_errors():
+            stored_parts = read_stored_rows(self._redis, "", day, _APP_LINES_PREFIX)
+        return day_sums(day, self.rows("", day), [*stored_parts, *self._outbox.app_rows("", day)])
 
     def app_usage(self, since: str) -> AppUsageByDay:
         """Billable usage by app and day of all replicas in Redis plus the waiting usage of this one."""

@@ -16,6 +16,7 @@ from gateway.ledger.counts import (
     sum_app_usage,
     total_counts,
 )
+from gateway.ledger.day_sums import DaySums, Sums
 from gateway.ledger.file_mode import restrict_to_owner
 
 #: All stored fields of a request.
@@ -68,6 +69,8 @@ _SELECT_APP_ROWS = (
     "SELECT day, site, caller, type, interaction, class, queries, bytes, app FROM ledger_by_app"
     " WHERE day >= ? AND (? = '' OR site = ?)"
 )
+_SUM_CALLERS = "SELECT caller, class, sum(queries), sum(bytes) FROM ledger WHERE day = ? GROUP BY 1, 2"
+_SUM_APPS = "SELECT app, class, sum(queries), sum(bytes) FROM ledger_by_app WHERE day = ? GROUP BY 1, 2"
 _HAS_APPS = "SELECT 1 FROM sqlite_master WHERE name = 'ledger_by_app'"
 _BILLABLE_LIST = ", ".join(f"'{cost}'" for cost in sorted(BILLABLE_CLASSES))
 _SELECT_BILLABLE = f"""
@@ -112,6 +115,11 @@ class SqliteLedger:
     def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """Return the same rows, split by app."""
         return _select_rows_by_app(self._open_connection(), site, since)
+
+    def day_sums(self, day: str) -> DaySums:
+        """Add up an ISO day by caller and by app."""
+        file = self._open_connection()
+        return DaySums(_sums(file, _SUM_CALLERS, day), _sums(file, _SUM_APPS, day))
 
     def app_usage(self, since: str) -> AppUsageByDay:
         """Billable usage by app and day."""
@@ -207,6 +215,11 @@ def _select_rows_by_app(connection: sqlite3.Connection, site: str, since: str) -
     has_apps = connection.execute(_HAS_APPS).fetchone()  # a file of an older version has no parts
     parts = query_rows(connection, _SELECT_APP_ROWS, since, site, site) if has_apps else []
     return split_by_app(_select_rows(connection, site, since), parts)
+
+
+def _sums(connection: sqlite3.Connection, query: str, day: str) -> Sums:
+    records = connection.execute(query, (day,))
+    return {(name, CostClass(cost)): (queries, octets) for name, cost, queries, octets in records}
 
 
 def _add_app_counts(file: sqlite3.Connection, counts: Counts) -> None:

@@ -147,7 +147,8 @@ class IssueStates:
         )
         self._clock = clock
         self._shared_version = shared_version
-        self._local_version = local_version
+        #: Engine version of a site as this process knows it; empty if unknown.
+        self.local_version = local_version
         self._findings_of = findings_of
         self._broken_at: LRUCache[tuple[str, str], float] = LRUCache(_MAX_BROKEN)
         self._local_records: LRUCache[str, tuple[str, IssueRecord]] = LRUCache(_MAX_LOCAL_SITES)
@@ -196,8 +197,21 @@ class IssueStates:
         """States as this process knows them, of these sites and of those that it has observed."""
         for guid in {*guids, *self._local_records}:
             observed_engine, record = self._local_records.get(guid, ("", NO_RECORD))
-            engine = self._local_version(guid)
+            engine = self.local_version(guid)
             yield self._states(guid, engine, record if engine == observed_engine else NO_RECORD, issues)
+
+    def local_broken_count(self, guid: str) -> int:
+        """Return the number of issues that this process knows to be there."""
+        observed_engine, record = self._local_records.get(guid, ("", NO_RECORD))
+        engine = self.local_version(guid)
+        counted = record if engine == observed_engine else NO_RECORD
+        findings = self._findings_for(guid, engine)
+        if not counted.sightings and findings is None:
+            return 0
+        issues = {
+            key.partition(" ")[0] for key in (*counted.sightings, *(findings.verdicts if findings else ()))
+        }
+        return sum(issue_state(issue, counted, findings).state == "broken" for issue in issues)
 
     def _states(self, guid: str, engine: str, record: IssueRecord, issues: Iterable[str]) -> SiteIssues:
         findings = self._findings_for(guid, engine)

@@ -87,6 +87,6 @@ class EntryRejection:
             failure.kind,
             caller_of(request),
             request.app,
-            request.request_id,
+            request_id=request.request_id,
         )
         return error_response(failure, request)
