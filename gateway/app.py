@@ -13,6 +13,11 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from gateway.admin.allowed_hosts import AllowedHosts, names_of
+from gateway.admin.dashboard.door import Door
+from gateway.admin.dashboard.operators_api import OperatorsApi
+from gateway.admin.dashboard.routes import Dashboard
+from gateway.admin.dashboard.sign_in_attempts import SignInAttempts
+from gateway.admin.endpoints import AdminEndpoints
 from gateway.admin.health import livez, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.ledger import AppReports
@@ -28,6 +33,7 @@ from gateway.chain import (
     upstream_client,
 )
 from gateway.fhir.interaction import Interaction, allowed_methods
+from gateway.key_derivation import derive_key
 from gateway.plugins.extensions_of import extensions_of
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
@@ -40,6 +46,7 @@ from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
 from gateway.web.app_reader import with_app
 from gateway.web.body_budget import BodyBudget, BodyBudgetMiddleware
+from gateway.web.client_address import client_address
 from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
 from gateway.web.content_coding import RequestDecompression
 from gateway.web.cors import CorsPolicy
@@ -197,6 +204,8 @@ def create_app(
         lifespan = partial(_worker_lifespan, runtime, sums)
         admin_routes, metrics_routes = sums.with_sums(admin_routes), sums.with_sums(metrics_routes)
         shared_routes = sums.with_sums(shared_routes)
+    admin_routes += _dashboard_routes(runtime, admin, admin_routes)
+    shared_routes += _dashboard_routes(runtime, admin, shared_routes) if shared_routes else []
     budget = BodyBudget(settings.server.max_total_body)
     routes = [
         *(route for mount in mounts for route in mount.routes),
@@ -270,6 +279,20 @@ def _common_routes(runtime: Runtime) -> list[Route]:
         Route("/openapi.yaml", openapi_endpoint),
         *documents.ROUTES,
     ]
+
+
+def _dashboard_routes(runtime: Runtime, admin: AdminEndpoints, routes: list[Route]) -> list[Route]:
+    """Routes of the dashboard over operators' endpoints, which respond for all workers."""
+    server = runtime.settings.server
+    door = Door(
+        admin.token,
+        derive_key(admin.token or runtime.caller_secret.hex(), "operators' sessions"),
+        lambda: runtime.now().timestamp(),
+        admin.wrong_tokens,
+        SignInAttempts(runtime.monotonic),
+        lambda request: client_address(request, server),
+    )
+    return Dashboard(OperatorsApi(routes, admin.token), door, usual_zone(runtime.settings)).routes()
 
 
 def _starlette(routes: list[Route], **options: Any) -> Starlette:

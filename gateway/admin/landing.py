@@ -37,6 +37,7 @@ _STATUS_TEXTS = {
 _CHECK_HTML = Markup('<tr><th scope="row">{}</th><td><span class="{}">{}</span></td><td>{}</td></tr>\n')
 _BASE_HTML = Markup("<dt><code>{}</code></dt>\n<dd>{}</dd>\n")
 _METRICS_HTML = Markup('<li><a href="{root}metrics">Metrics</a>, for Prometheus</li>\n')
+_DASHBOARD_HTML = Markup('<li><a href="{root}admin/">Dashboard</a>, for operators</li>\n')
 _OPERATORS_HTML = Markup(
     "<p>This port is for operators: FHIR clients use the gateway's other port."
     ' <a href="./docs/operations.md#operators-endpoints">The endpoints of this port</a>.</p>'
@@ -54,7 +55,10 @@ def landing_page(
         rows = [(name, "fail", await _run_check(check)) for name, check in checks.items()]
         rows += [(name, "warn", await _run_check(check)) for name, check in warnings.items()]
         bases = _base_urls_html(request, settings) if show_base_urls else _OPERATORS_HTML
-        metrics = _METRICS_HTML if settings.admin.listen is None or not show_base_urls else Markup()
+        has_metrics = settings.admin.listen is None or not show_base_urls
+        has_dashboard = has_metrics and (settings.admin.token is not None or not show_base_urls)
+        metrics = _METRICS_HTML if has_metrics else Markup()
+        metrics += _DASHBOARD_HTML if has_dashboard else Markup()
         body = _page_body(request, rows, bases, metrics)
         return html_page(request, "Status", body, extra=default_headers(request))
 

@@ -27,6 +27,9 @@ ISSUE_IDS = tuple(issue.id for issue in KNOWN_ISSUES)
 _NO_MOUNTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
+_NO_PAUSES: Mapping[str, Pause] = MappingProxyType({})
+
+
 class PracticeHandlers(NamedTuple):
     """Handlers of Halo Connect only."""
 
@@ -80,7 +83,7 @@ class SiteStatus(NamedTuple):
 class SiteBrief(NamedTuple):
     """What a list of many sites shows of one, without a look-up of its own in a shared store.
 
-    `engine` and `broken_issues` (a number) are as this process knows them.
+    `engine` and `broken_issues` (a number) are as this process knows them. `has_zone`: it has a time zone.
     """
 
     guid: str
@@ -92,6 +95,8 @@ class SiteBrief(NamedTuple):
     queue_length: int
     engine: str
     broken_issues: int
+    has_zone: bool
+    dates_verified_by: str
 
 
 class KeyStatus(NamedTuple):
@@ -215,17 +220,20 @@ class SiteStatusReader:
     async def site_briefs(self) -> list[SiteBrief]:
         """Return what a list of all sites shows."""
         circuits, pauses, load = await self.circuits(), await self._pauses_by_site(), self.load()
+        sites = {guid: self.find_site(guid) for guid in sorted({*load, *circuits, *pauses} - {""})}
         return [
             SiteBrief(
                 guid,
-                self.site_name(guid),
+                site.name if site else guid[:8],
                 guid in self._configured_guids,
                 circuits.get(guid, CLOSED),
-                pauses.get(guid, {}),
+                pauses.get(guid, _NO_PAUSES),
                 *load.get(guid, (0, 0)),
                 *self._known_engine(guid),
+                site is not None,
+                site.verified_by if site else "",
             )
-            for guid in sorted({*load, *circuits, *pauses} - {""})
+            for guid, site in sites.items()
         ]
 
     def _known_engine(self, guid: str) -> tuple[str, int]:

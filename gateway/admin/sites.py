@@ -56,15 +56,19 @@ class SiteEndpoints:
         """Return the status of all sites, or of one, and of all keys, or a brief list. Raises Failure 400."""
         parameters = query_parameters(request, ("site", "view"))
         site, view = parameters.get("site", ""), parameters.get("view", _VIEWS[0])
-        if view not in _VIEWS or (site and view == BRIEF):
+        if view not in _VIEWS or (site and view != _VIEWS[0]):
             raise bad_request(_VIEW_USAGE, "http.view")
-        if view == BRIEF:
-            briefs = await self.status_reader.site_briefs()
-            return json_response({"sites": list(map(self._brief_json, briefs)), "keys": []}, self.now())
+        if view in _BRIEF_VIEWS:
+            return await self._brief_response(_BRIEF_VIEWS[view])
         statuses = await self.status_reader.site_statuses(self.site_names.require_guid(site) if site else "")
         now, key_statuses = self.status_reader.now(), await self.status_reader.key_statuses()
         keys = [_key_json(status, now) for status in key_statuses]
         return json_response({"sites": list(map(self._site_json, statuses)), "keys": keys}, self.now())
+
+    async def _brief_response(self, is_shown: Callable[[SiteBrief], bool]) -> Response:
+        briefs = await self.status_reader.site_briefs()
+        shown = [self._brief_json(brief) for brief in briefs if is_shown(brief)]
+        return json_response({"practices": len(briefs), "sites": shown, "keys": []}, self.now())
 
     async def get_pauses(self, request: Request) -> Response:
         """Return the pause rules, of which the first match applies, and all pauses. Raises Failure 400."""
@@ -100,10 +104,9 @@ class SiteEndpoints:
         return json_response({"reset": reset_items}, self.now())
 
     def _brief_json(self, brief: SiteBrief) -> dict[str, Any]:
-        site = self.status_reader.find_site(brief.guid)
         return {
             **self._state_json(brief),
-            "datesVerifiedBy": (site.verified_by or NEVER_PROBED) if site else None,
+            "datesVerifiedBy": (brief.dates_verified_by or NEVER_PROBED) if brief.has_zone else None,
             "engine": brief.engine or None,
             "brokenIssues": brief.broken_issues,
         }
@@ -159,10 +162,15 @@ class SiteEndpoints:
         }
 
 
-#: A list of all sites, with what it costs little to read.
-BRIEF = "brief"
-_VIEWS = ("full", BRIEF)
-_VIEW_USAGE = "view must be full or brief, and brief lists all practices: send no site with it."
+def _is_troubled(brief: SiteBrief) -> bool:
+    """Whether a site has failures, pauses or a queue, or is not known by the configuration."""
+    return bool(brief.circuit.failures or brief.pauses or brief.queue_length or not brief.has_zone)
+
+
+#: Lists with what it costs little to read, and which sites each shows.
+_BRIEF_VIEWS: Mapping[str, Callable[[SiteBrief], bool]] = {"brief": lambda _: True, "troubled": _is_troubled}
+_VIEWS = ("full", *_BRIEF_VIEWS)
+_VIEW_USAGE = "view must be full, brief or troubled; the last two list practices, so send no site with them."
 _RESET_USAGE = 'Send JSON like {"pause": "<name in /admin/pauses>"}. Other members are not allowed.'
 
 

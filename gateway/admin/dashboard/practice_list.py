@@ -1,0 +1,80 @@
+"""List of practices: search, problems first, pages."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+
+from gateway.admin.dashboard.practice_states import (
+    dates_text,
+    matching,
+    page_of,
+    practice_state,
+    problems_first,
+)
+from gateway.admin.dashboard.tables import Cell, Column, NumberColumn, table
+from gateway.admin.dashboard.wording import NONE, age_text, count_text, site_label
+
+_COLUMNS = (
+    Column("Practice"),
+    Column("State"),
+    Column("Reason"),
+    Column("Since"),
+    NumberColumn("In flight"),
+    NumberColumn("Waiting"),
+    Column("Clock known by"),
+    Column("Engine"),
+    NumberColumn("Issues seen and mended"),
+)
+_LINK_HTML = Markup('<a href="{}admin/practices/{}">{}</a>')
+_STATE_HTML = Markup('<span class="{}">{}</span>')
+_SEARCH_HTML = Markup(
+    '<h1>Practices</h1>\n<form method="get" role="search" class="fields">\n'
+    '<label for="q">Name or GUID contains</label>\n'
+    '<input id="q" name="q" type="search" value="{}" maxlength="100">\n'
+    "<button>Search</button>\n</form>\n<p>{}</p>\n"
+)
+_PAGES_HTML = Markup('<nav aria-label="Pages" class="pages">{}</nav>\n')
+_PAGE_HTML = Markup('<a href="?{}" rel="{}">{}</a> ')
+
+
+def practice_table(sites: Sequence[dict[str, Any]], root: str, now: str, empty: str) -> Markup:
+    """Return a table of practices in the brief JSON of `/admin/sites`, in their order."""
+    return table("Practices", _COLUMNS, (_cells(site, root, now) for site in sites), empty)
+
+
+def _cells(site: dict[str, Any], root: str, now: str) -> tuple[Cell, ...]:
+    state = practice_state(site)
+    return (
+        _LINK_HTML.format(root, site["site"], site_label(site)),
+        _STATE_HTML.format(state.level, state.text),
+        state.reason or NONE,
+        age_text(state.since, now),
+        count_text(site["running"]),
+        count_text(site["waiting"]),
+        dates_text(site),
+        site["engine"] or NONE,
+        count_text(site["brokenIssues"]),
+    )
+
+
+def practice_list(fields: dict[str, Any], root: str, query: str, number: str) -> Markup:
+    """Return the page of practices whose name or GUID contains the query."""
+    found = problems_first(matching(fields["sites"], query))
+    page = page_of(found, number)
+    text = f"{len(found):,} of {len(fields['sites']):,} practices, those with a problem first."
+    rows = practice_table(page.items, root, fields["asOf"], "No practice matches.")
+    return _SEARCH_HTML.format(query, text) + rows + _page_links(query, page.number, page.page_count)
+
+
+def _page_links(query: str, number: int, count: int) -> Markup:
+    if count == 1:
+        return Markup()
+    steps = [("prev", number - 1, "Previous page"), ("next", number + 1, "Next page")]
+    links = (
+        _PAGE_HTML.format(urlencode({"q": query, "page": step}), rel, text)
+        for rel, step, text in steps
+        if 1 <= step <= count
+    )
+    return _PAGES_HTML.format(Markup().join((*links, f"Page {number:,} of {count:,}")))

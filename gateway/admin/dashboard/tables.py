@@ -1,0 +1,46 @@
+"""HTML tables of the dashboard: each has a caption for screen readers, and scrolls by itself."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from markupsafe import Markup, escape
+
+_TABLE_HTML = Markup(
+    '<div class="table" role="region" aria-label="{caption}" tabindex="0"><table>\n'
+    "<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+)
+_HEAD_CELL: Final = Markup('<th scope="col"{}>{}</th>')
+_NUMBER: Final = Markup(' class="right"')
+_NONE_HTML = Markup('<p class="note">{}</p>\n')
+
+Cell = str | Markup
+
+
+class Column(str):
+    """Title of a column of text."""
+
+    __slots__ = ()
+    attributes = Markup()
+
+
+class NumberColumn(Column):
+    """Title of a column of numbers."""
+
+    __slots__ = ()
+    attributes = _NUMBER
+
+
+def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]], empty: str) -> Markup:
+    """Return a table whose first column names the rows, or the text `empty` without rows."""
+    cells = ["".join(_cells(columns, row)) for row in rows]
+    if not cells:
+        return _NONE_HTML.format(empty)
+    head = Markup().join(_HEAD_CELL.format(column.attributes, column) for column in columns)
+    body = Markup("".join(f"<tr>{row}</tr>\n" for row in cells))  # noqa: S704 - each cell is escaped
+    return _TABLE_HTML.format(caption=caption, head=head, rows=body)
+
+
+def _cells(columns: Sequence[Column], row: Sequence[Cell]) -> Iterable[str]:
+    for number, (column, cell) in enumerate(zip(columns, row, strict=True)):
+        name = 'th scope="row"' if number == 0 else "td"
+        yield f"<{name}{column.attributes}>{escape(cell)}</{name[:2]}>"
