@@ -38,6 +38,7 @@ _CONFIRM_HTML = Markup("""<h1>Purge?</h1>
 _SIGN_IN_HTML = Markup("""<h1>Sign in</h1>
 {problem}<form method="post" action="{root}admin/sign-in" class="fields">
 {token}
+<input name="username" value="operator" autocomplete="username" hidden>
 <label for="token">Admin token</label>
 <input id="token" name="token" type="password" required autocomplete="current-password" autofocus>
 <button>Sign in</button>
@@ -59,8 +60,7 @@ def _button(action: str, text: str, token: str, fields: dict[str, str], label: s
 
 def pause_button(pause: dict[str, Any], root: str, token: str) -> Markup:
     """Return the button that ends a pause."""
-    where = pause["site"][:8] if pause["site"] else pause["caller"] or pause["scope"]
-    label = f"End pause {pause['rule']} of {where}"
+    label = f"End pause {pause['rule']} of {pause['caller'] or pause['site'] or pause['scope']}"
     return _button(f"{root}admin/pauses/end", "End pause", token, {"pause": pause["pause"]}, label)
 
 

@@ -30,7 +30,7 @@ _SAVED_BY: Final = {
     "avoided:revalidated": "304: the client's copy was current",
     "avoided:empty": "known to match nothing",
 }
-_SECTION_HTML = Markup('<section aria-labelledby="{id}">\n<h2 id="{id}">{title}</h2>\n{body}</section>\n')
+_SECTION_HTML = Markup('<section id="{id}">\n<h2>{title}</h2>\n{body}</section>\n')
 _NOTE_HTML = Markup('<p class="note">{}</p>\n')
 _ALL_HTML = Markup('<p><a href="{}admin/practices">All {:,} practices</a></p>\n')
 _HEAD_HTML = Markup("<h1>Dashboard</h1>\n")
@@ -43,11 +43,12 @@ def section(id_: str, title: str, body: Markup) -> Markup:
 
 def overview(parts: Mapping[str, Fields | str], root: str, token: str) -> Markup:
     """Return the page; each part is the JSON of an endpoint, or the text of what went wrong with it."""
+    names = _site_names(parts["sites"])
     sections = (
         ("practices", "Practices with a problem", "sites", lambda fields: _problems(fields, root)),
         ("today", "Today", "today", _today),
         ("hours", "Last six hours", "history", charts),
-        ("pauses", "Pauses", "pauses", lambda fields: pauses_table(fields, root, token)),
+        ("pauses", "Pauses", "pauses", lambda fields: pauses_table(fields, names, root, token)),
         ("failures", "Latest failures", "failures", _failures),
         ("spend", "Callers and apps", "today", _spend),
         ("cache", "Cache", "cache", _cache),
@@ -63,6 +64,11 @@ def _part(fields: Fields | str, render: Any) -> Markup:
         return Markup('<p class="fail">{}</p>\n').format(fields)
     rendered: Markup = render(fields)
     return rendered
+
+
+def _site_names(sites: Fields | str) -> Mapping[str, str]:
+    """Names of the sites by GUID, among them all that are paused."""
+    return {} if isinstance(sites, str) else {site["site"]: site["name"] for site in sites["sites"]}
 
 
 def _problems(fields: Fields, root: str) -> Markup:
@@ -226,13 +232,13 @@ def _cache(fields: Fields) -> Markup:
     return problem + _NOTE_HTML.format(note) + table("Outcomes by type", columns, rows, "No request yet.")
 
 
-def pauses_table(fields: Fields, root: str, token: str) -> Markup:
-    """Return the pauses with a button to end each."""
+def pauses_table(fields: Fields, names: Mapping[str, str], root: str, token: str) -> Markup:
+    """Return the pauses with a button to end each; `names` of sites by GUID."""
     rows = [
         (
             each["rule"],
             each["scope"],
-            (each["site"] or NONE)[:8],
+            names.get(each["site"] or "", each["site"]) or NONE,
             each["caller"] or NONE,
             each["reason"],
             time_text(each["since"]),

@@ -13,7 +13,7 @@ from gateway.admin.dashboard.tables import Cell, Column, NumberColumn, table
 from gateway.admin.dashboard.wording import NONE, bytes_text, count_text, share_text, time_text
 
 Fields = dict[str, Any]
-_SECTION_HTML = Markup('<section aria-labelledby="{id}">\n<h2 id="{id}">{title}</h2>\n{body}</section>\n')
+_SECTION_HTML = Markup('<section id="{id}">\n<h2>{title}</h2>\n{body}</section>\n')
 _HEAD_HTML = Markup(
     '<h1>{name}</h1>\n<p><code>{guid}</code> · <span class="{level}">{state}</span> {reason}</p>\n{facts}'
 )
@@ -112,16 +112,17 @@ def _clock(dates: Fields | None) -> Markup:
         return Markup('<p class="fail">No time zone is configured: requests are refused.</p>\n')
     rows = [
         ("Verified by", dates["verifiedBy"] or "never probed"),
-        ("Clocks", _values(dates["clocks"])),
-        ("Precision", _values(dates["precision"])),
+        ("Clocks (and of how many parameters)", _values(dates["clocks"])),
+        ("Precision (and of how many)", _values(dates["precision"])),
         ("Periods", str(dates["periods"])),
     ]
     return table("Clock", (Column("Fact"), Column("Known")), rows, "")
 
 
 def _values(by_parameter: Mapping[str, str]) -> str:
+    """Return each value with its number of parameters, the most frequent first."""
     counts = Counter(by_parameter.values()).most_common()
-    return ", ".join(f"{value} ({number} parameters)" for value, number in counts) or "nothing stated"
+    return ", ".join(f"{value} ({number})" for value, number in counts) or "nothing stated"
 
 
 def _page_sizes(sizes: list[Fields]) -> Markup:

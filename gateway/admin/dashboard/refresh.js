@@ -3,10 +3,13 @@
   const SECONDS = 10;
   const main = document.getElementById("main");
   const button = document.getElementById("refresh");
+  const asOf = document.getElementById("as-of");
+  const problem = document.getElementById("problem");
   if (!main.dataset.refreshes) return;
   const focusable = () => [...main.querySelectorAll("a, button, input, select, summary, [tabindex]")];
   let paused = false;
-  history.replaceState(null, "", location.pathname + location.search.replace(/[?&]done=[a-z-]*/, ""));
+  const search = location.search.replace(/[?&]done=[a-z-]*/, "");
+  history.replaceState(null, "", location.pathname + search + location.hash);
   button.hidden = false;
   button.addEventListener("click", () => {
     paused = !paused;
@@ -26,17 +29,19 @@
     main.querySelectorAll("details").forEach((each, number) => { each.open = open[number] || false; });
     main.querySelectorAll(".table").forEach((each, number) => { each.scrollLeft = scrolled[number] || 0; });
     if (place >= 0) focusable()[place]?.focus({ preventScroll: true });
-    document.getElementById("as-of").textContent = page.getElementById("as-of").textContent;
+    asOf.textContent = page.getElementById("as-of").textContent;
+    problem.textContent = "";
   };
   const refresh = async () => {
     if (isBusy()) return;
     try {
-      const response = await fetch(location.href, { cache: "no-store", redirect: "error" });
+      const response = await fetch(location.href, { cache: "no-store", redirect: "manual" });
+      if (response.type === "opaqueredirect") return location.reload();
       const text = await response.text();
-      if (response.ok && !isBusy()) swap(new DOMParser().parseFromString(text, "text/html"));
+      if (!response.ok) problem.textContent = "Not refreshed: the gateway reports an error.";
+      else if (!isBusy()) swap(new DOMParser().parseFromString(text, "text/html"));
     } catch {
-      document.getElementById("as-of").textContent += " (not refreshed: the gateway does not answer)";
-      return;
+      problem.textContent = "Not refreshed: the gateway does not answer.";
     }
   };
   setInterval(refresh, SECONDS * 1000);

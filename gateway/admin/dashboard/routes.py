@@ -178,7 +178,7 @@ class Dashboard:
 
     def _sign_in_page(self, request: Request, problem: str = "") -> Response:
         body = sign_in_form(relative_root(request), self.door.form_token(), problem)
-        status = HTTPStatus.UNAUTHORIZED if problem else HTTPStatus.OK
+        status = HTTPStatus.FORBIDDEN if problem else HTTPStatus.OK
         return dashboard_page(request, "Sign in", body, now=self.door.now(), status=status)
 
 
