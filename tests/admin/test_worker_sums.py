@@ -4,9 +4,11 @@ from typing import Any
 
 from gateway.admin.worker_sums import (
     all_advice,
+    all_failures,
     all_pauses,
     all_resets,
     first_response,
+    summed_history,
     summed_statistics,
     worst_sites,
 )
@@ -112,3 +114,36 @@ def test_advice_of_workers_is_added_up_by_sender_and_shape() -> None:
     assert dearest["shape"] == "GET Slot/{id}"
     assert (other["requests"], other["queries"]) == (3, 6)
     assert other["perDay"] == {"queries": 3, "bytes": 20, "cost": 1.0, "currency": "AUD"}
+
+
+def failure(code: str, count: int, last: str, site: str) -> dict[str, Any]:
+    return {"code": code, "count": count, "lastAt": last, "lastSite": site}
+
+
+def test_failures_are_summed_by_code_with_the_last() -> None:
+    first = {"failures": [failure("a", 2, "2026-04-01T03", "hills"), failure("b", 1, "2026-04-01T01", "")]}
+    second = {"failures": [failure("b", 4, "2026-04-01T04", "harbour")]}
+    expected = [failure("b", 5, "2026-04-01T04", "harbour"), failure("a", 2, "2026-04-01T03", "hills")]
+    assert all_failures([first, second])["failures"] == all_failures([second, first])["failures"] == expected
+
+
+def interval(start: str, queries: int) -> dict[str, Any]:
+    return {"start": start, "queries": queries, "saved": 1, "failures": 0}
+
+
+def test_intervals_are_summed_by_their_start() -> None:
+    own = {"asOf": "now", "intervals": [interval("10:00", 1), interval("10:05", 2)]}
+    other = {"asOf": "then", "intervals": [interval("10:05", 4), interval("10:10", 8)]}
+    total = summed_history([own, other])
+    assert [(each["start"], each["queries"], each["saved"]) for each in total["intervals"]] == [
+        *(("10:00", 1, 1), ("10:05", 6, 2)),
+    ]
+    assert own["intervals"] == [interval("10:00", 1), interval("10:05", 2)]
+
+
+def test_brief_site_is_in_its_worst_state() -> None:
+    brief = {"site": "guid", "secondsLeft": 0, "failures": 0, "pauses": [], "running": 1, "waiting": 0}
+    one = brief | {"state": "closed", "engine": None, "brokenIssues": 3}
+    other = brief | {"state": "open", "engine": "26.6", "brokenIssues": 1}
+    (site,) = worst_sites([{"sites": [one], "keys": []}, {"sites": [other], "keys": []}])["sites"]
+    assert (site["state"], site["running"], site["engine"], site["brokenIssues"]) == ("open", 2, "26.6", 3)

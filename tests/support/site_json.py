@@ -1,0 +1,38 @@
+"""One practice in the brief JSON of `/admin/sites`."""
+
+from typing import Any
+
+GUID = "0a1b2c3d-0000-4000-8000-00000000000b"
+SINCE = "2026-07-01T11:00:00+00:00"
+PAUSE = {
+    "pause": "site:quota",
+    "rule": "quota",
+    "scope": "site",
+    "reason": "upstream-quota",
+    "site": GUID,
+    "caller": None,
+    "since": SINCE,
+    "until": SINCE,
+}
+
+
+def site_json(name: str = "harbour", **members: Any) -> dict[str, Any]:
+    """A practice that serves, with other members where they are given."""
+    return {
+        "site": GUID,
+        "name": name,
+        "configured": True,
+        "state": "closed",
+        "lastFailureAt": None,
+        "until": None,
+        "secondsLeft": 0,
+        "reason": None,
+        "failures": 0,
+        "timesOpened": 0,
+        "pauses": [],
+        "running": 0,
+        "waiting": 0,
+        "datesVerifiedBy": "probe",
+        "engine": "26.619",
+        "brokenIssues": 2,
+    } | members
