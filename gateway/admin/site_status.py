@@ -27,9 +27,6 @@ ISSUE_IDS = tuple(issue.id for issue in KNOWN_ISSUES)
 _NO_MOUNTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
-_NO_PAUSES: Mapping[str, Pause] = MappingProxyType({})
-
-
 class PracticeHandlers(NamedTuple):
     """Handlers of Halo Connect only."""
 
@@ -78,25 +75,6 @@ class SiteStatus(NamedTuple):
     in_flight: int
     queue_length: int
     known_issues: SiteIssues
-
-
-class SiteBrief(NamedTuple):
-    """What a list of many sites shows of one, without a look-up of its own in a shared store.
-
-    `engine` and `broken_issues` (a number) are as this process knows them. `has_zone`: it has a time zone.
-    """
-
-    guid: str
-    name: str
-    is_configured: bool
-    circuit: Circuit
-    pauses: Mapping[str, Pause]
-    in_flight: int
-    queue_length: int
-    engine: str
-    broken_issues: int
-    has_zone: bool
-    dates_verified_by: str
 
 
 class KeyStatus(NamedTuple):
@@ -195,7 +173,7 @@ class SiteStatusReader:
 
     async def site_statuses(self, only_guid: str = "") -> list[SiteStatus]:
         """Status of all sites, or of one."""
-        circuits, pauses, load = await self.circuits(only_guid), await self._pauses_by_site(), self.load()
+        circuits, pauses, load = await self.circuits(only_guid), await self.pauses_by_site(), self.load()
         searches = self._searches_by_site()
         guids = {*self._configured_guids, *circuits, *load, *pauses, *searches} - {""}
         return [
@@ -217,32 +195,18 @@ class SiteStatusReader:
             for guid in sorted({only_guid} if only_guid else guids)
         ]
 
-    async def site_briefs(self) -> list[SiteBrief]:
-        """Return what a list of all sites shows."""
-        circuits, pauses, load = await self.circuits(), await self._pauses_by_site(), self.load()
-        sites = {guid: self.find_site(guid) for guid in sorted({*load, *circuits, *pauses} - {""})}
-        return [
-            SiteBrief(
-                guid,
-                site.name if site else guid[:8],
-                guid in self._configured_guids,
-                circuits.get(guid, CLOSED),
-                pauses.get(guid, _NO_PAUSES),
-                *load.get(guid, (0, 0)),
-                *self._known_engine(guid),
-                site is not None,
-                site.verified_by if site else "",
-            )
-            for guid, site in sites.items()
-        ]
-
-    def _known_engine(self, guid: str) -> tuple[str, int]:
+    def known_engine(self, guid: str) -> tuple[str, int]:
         """Engine version of a site and the number of its broken issues, as this process knows them."""
         states = [handlers.issue_states for handlers in self._upstream_handlers]
         engines = filter(None, (each.local_version(guid) for each in states))
         return next(engines, ""), max(each.local_broken_count(guid) for each in states)
 
-    async def _pauses_by_site(self) -> dict[str, dict[str, Pause]]:
+    def is_configured(self, guid: str) -> bool:
+        """Whether a site is in the configuration."""
+        return guid in self._configured_guids
+
+    async def pauses_by_site(self) -> dict[str, dict[str, Pause]]:
+        """Active pauses by site and name; those of no site under an empty GUID."""
         pauses: dict[str, dict[str, Pause]] = {}
         for name, pause in (await self.pauses()).items():
             pauses.setdefault(site_of(name), {})[name] = pause

@@ -21,7 +21,8 @@ from gateway.admin.requests import (
     query_parameters,
     utc_timestamp,
 )
-from gateway.admin.site_status import CIRCUIT, KeyStatus, SiteBrief, SiteStatus, SiteStatusReader
+from gateway.admin.site_briefs import SiteBrief, read_site_briefs
+from gateway.admin.site_status import CIRCUIT, KeyStatus, SiteStatus, SiteStatusReader
 from gateway.paging.page_size import PageSizeEstimate
 from gateway.resilience.pause_rules import Pause, PauseRule, caller_of, site_of
 from gateway.sites.issue_states import SiteIssues
@@ -66,7 +67,7 @@ class SiteEndpoints:
         return json_response({"sites": list(map(self._site_json, statuses)), "keys": keys}, self.now())
 
     async def _brief_response(self, is_shown: Callable[[SiteBrief], bool]) -> Response:
-        briefs = await self.status_reader.site_briefs()
+        briefs = await read_site_briefs(self.status_reader)
         shown = [self._brief_json(brief) for brief in briefs if is_shown(brief)]
         return json_response({"practices": len(briefs), "sites": shown, "keys": []}, self.now())
 
@@ -162,13 +163,11 @@ class SiteEndpoints:
         }
 
 
-def _is_troubled(brief: SiteBrief) -> bool:
-    """Whether a site has failures, pauses or a queue, or is not known by the configuration."""
-    return bool(brief.circuit.failures or brief.pauses or brief.queue_length or not brief.has_zone)
-
-
 #: Lists with what it costs little to read, and which sites each shows.
-_BRIEF_VIEWS: Mapping[str, Callable[[SiteBrief], bool]] = {"brief": lambda _: True, "troubled": _is_troubled}
+_BRIEF_VIEWS: Mapping[str, Callable[[SiteBrief], bool]] = {
+    "brief": lambda _: True,
+    "troubled": lambda brief: brief.is_troubled,
+}
 _VIEWS = ("full", *_BRIEF_VIEWS)
 _VIEW_USAGE = "view must be full, brief or troubled; the last two list practices, so send no site with them."
 _RESET_USAGE = 'Send JSON like {"pause": "<name in /admin/pauses>"}. Other members are not allowed.'

@@ -48,6 +48,7 @@ async def test_closed_site_has_all_fields(operator: Operator) -> None:
         "name": "harbour",
         "configured": True,
         "state": "closed",
+        "lastFailureAt": None,
         "until": None,
         "secondsLeft": 0,
         "reason": None,
@@ -163,7 +164,7 @@ async def test_reset_of_a_closed_site_is_no_error(operator: Operator) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "content", "text"),
     [
-        ("GET", "/admin/sites?sites=1", "", "Allowed: site."),
+        ("GET", "/admin/sites?sites=1", "", "Allowed: site, view."),
         ("GET", "/admin/sites?site=elsewhere", "", "Halo GUID"),
         ("GET", "/admin/pauses?site=1", "", "Allowed: none."),
         ("POST", "/admin/sites/elsewhere/reset", "", "Halo GUID"),
@@ -179,3 +180,19 @@ async def test_invalid_request_is_rejected(
     response = await operator.send(method, path, content)
     assert response.status_code == 400
     assert text in issue(response)["details"]["text"]
+
+
+async def test_brief_view_lists_all_and_troubled_only_those(operator: Operator) -> None:
+    await operator.halo.fail_once(OFFLINE)
+    brief, troubled = [await operator.get(f"/admin/sites?view={view}") for view in ("brief", "troubled")]
+    assert brief["practices"] == troubled["practices"] == len(brief["sites"]) == 2
+    (site,) = troubled["sites"]
+    assert site in brief["sites"]
+    assert (site["name"], site["state"], site["reason"]) == ("harbour", "open", "practice-offline")
+    assert site["lastFailureAt"] < site["until"]
+    assert (site["datesVerifiedBy"], site["engine"], site["brokenIssues"]) == ("never probed", ENGINE, 0)
+
+
+@pytest.mark.parametrize("query", ["view=all", "view=brief&site=harbour"])
+async def test_other_view_is_refused(operator: Operator, query: str) -> None:
+    assert (await operator.send("GET", f"/admin/sites?{query}")).status_code == 400
