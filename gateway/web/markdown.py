@@ -63,9 +63,14 @@ def _plain_text(inline: "Token") -> str:
 
 
 def _resolve_links(children: "Iterable[Token]", resolve_link: Callable[[str], str]) -> "Iterator[Token]":
-    """Yield the parts of a line, with resolved link targets; CommonMark links do not nest."""
+    """Yield the parts of a line, with resolved link targets and texts for pictures.
+
+    CommonMark links do not nest.
+    """
     target = ""
     for child in children:
+        if child.type == "image":  # only its text: the gateway serves no pictures
+            child.type, child.tag = "text", ""
         if child.type == "link_open":
             target = resolve_link(str(child.attrGet("href") or ""))
             child.attrSet("href", target)

@@ -175,3 +175,20 @@ async def test_metrics_are_linked_only_on_the_port_that_serves_them() -> None:
     settings = Settings.model_validate({"admin": {"listen": "127.0.0.1:9090"}})
     assert 'href="./metrics"' not in await page_html(settings)
     assert 'href="./metrics"' in await page_html(settings, show_base_urls=False)
+
+
+@pytest.mark.parametrize(
+    ("admin", "show_base_urls", "expected"),
+    [
+        ({"token": SECRET}, True, True),
+        ({}, True, False),
+        ({"listen": "127.0.0.1:9000"}, True, False),
+        ({"token": SECRET, "listen": "127.0.0.1:9000"}, True, False),
+        ({"listen": "127.0.0.1:9000"}, False, True),
+    ],
+)
+async def test_page_links_to_the_dashboard_where_it_is(
+    admin: dict[str, str], show_base_urls: bool, expected: bool
+) -> None:
+    html = await page_html(Settings.model_validate({"admin": admin}), show_base_urls=show_base_urls)
+    assert ('<a href="./admin/">Dashboard</a>' in html) is expected

@@ -83,3 +83,8 @@ def test_text_that_looks_like_markup_is_unchanged() -> None:
     html = render_markdown('`<table>` and <pre> and style="text-align:right"', keep_target)
     assert "<div" not in html
     assert 'class="right"' not in html
+
+
+def test_picture_is_its_text() -> None:
+    html = render_markdown("See ![The <page> of a practice](images/practice.png).", lambda target: target)
+    assert html == "<p>See The &lt;page&gt; of a practice.</p>\n"
