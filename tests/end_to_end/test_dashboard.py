@@ -1,26 +1,20 @@
 """The dashboard in a real browser: contents, keyboard, contrast, refresh, and what other pages may do."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import SYDNEY
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from support.browser import browser_context, launched_browser
 from support.dashboard import NAMES, DashboardGateway, dashboard_gateway, dashboard_settings, use_gateway
 from support.secrets import SECRET
 
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 
-ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-)
 PAGES = ("/admin/", "/admin/practices", f"/admin/practices/{SYDNEY}", "/admin/sign-in")
-TIMEOUT = 15_000
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +29,8 @@ def gateway() -> Iterator[DashboardGateway]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        if os.environ.get("REQUIRE_EVERYTHING") == "1":
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with launched_browser() as launched:
         yield launched
-        launched.close()
 
 
 def sign_in(page: Page, gateway: DashboardGateway, token: str = SECRET) -> None:
@@ -67,14 +54,12 @@ def messages_of(page: Page) -> list[str]:
 @pytest.fixture
 def page(browser: Browser, gateway: DashboardGateway) -> Iterator[Page]:
     """A signed-in operator's page, which writes nothing to the console."""
-    context = browser.new_context()
-    context.set_default_timeout(TIMEOUT)
-    opened = context.new_page()
-    messages = messages_of(opened)
-    sign_in(opened, gateway)
-    expect(opened.get_by_role("heading", name="Dashboard")).to_be_visible()
-    yield opened
-    context.close()
+    with browser_context(browser) as context:
+        opened = context.new_page()
+        messages = messages_of(opened)
+        sign_in(opened, gateway)
+        expect(opened.get_by_role("heading", name="Dashboard")).to_be_visible()
+        yield opened
     assert messages == []
 
 
@@ -164,42 +149,37 @@ def test_refresh_keeps_the_focus(page: Page) -> None:
 
 
 def test_pages_work_without_script(browser: Browser, gateway: DashboardGateway) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    context.set_default_timeout(TIMEOUT)
-    page = context.new_page()
-    sign_in(page, gateway)
-    expect(page.get_by_role("button", name="Pause refreshing")).to_have_count(0)
-    page.get_by_label("Practice (alias or GUID)").fill("harbour-street")
-    page.get_by_role("button", name="Purge …").click()
-    page.get_by_role("button", name="Purge now").click()
-    expect(page.get_by_role("heading", name="Purged")).to_be_visible()
-    page.get_by_role("button", name="Sign out").click()
-    page.goto(f"{gateway.admin_url}/admin/")
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    context.close()
+    with browser_context(browser, java_script_enabled=False) as context:
+        page = context.new_page()
+        sign_in(page, gateway)
+        expect(page.get_by_role("button", name="Pause refreshing")).to_have_count(0)
+        page.get_by_label("Practice (alias or GUID)").fill("harbour-street")
+        page.get_by_role("button", name="Purge …").click()
+        page.get_by_role("button", name="Purge now").click()
+        expect(page.get_by_role("heading", name="Purged")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        page.goto(f"{gateway.admin_url}/admin/")
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 def test_wrong_token_opens_nothing(browser: Browser, gateway: DashboardGateway) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    sign_in(page, gateway, "Zzyzx")
-    expect(page.get_by_role("alert")).to_have_text("This is not the admin token.")
-    assert "Zzyzx" not in page.content()
-    assert context.cookies() == []
-    context.close()
+    with browser_context(browser) as context:
+        page = context.new_page()
+        sign_in(page, gateway, "Zzyzx")
+        expect(page.get_by_role("alert")).to_have_text("This is not the admin token.")
+        assert "Zzyzx" not in page.content()
+        assert context.cookies() == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_keep_the_rules_of_axe(browser: Browser, gateway: DashboardGateway, scheme: str) -> None:
-    context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
-    context.set_default_timeout(TIMEOUT)
-    page = context.new_page()
-    sign_in(page, gateway)
-    for path in PAGES:
-        page.goto(gateway.admin_url + path)
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-    context.close()
+    with browser_context(browser, color_scheme=scheme) as context:
+        page = context.new_page()
+        sign_in(page, gateway)
+        for path in PAGES:
+            page.goto(gateway.admin_url + path)
+            results = Axe().run(page)
+            assert results.violations_count == 0, results.generate_report()
 
 
 def test_end_of_pause_needs_one_button(page: Page, gateway: DashboardGateway) -> None:

@@ -1,11 +1,11 @@
 """What the dashboard never shows, sends, or lets another page do."""
 
-import socket
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from conftest import KEY, SYDNEY, Pair
+from support.browser import free_address
 from support.dashboard import DashboardGateway, dashboard_gateway, dashboard_settings
 from support.secrets import SECRET
 
@@ -15,11 +15,6 @@ ENDPOINTS = (
     *("/admin/sites", "/admin/sites?view=brief", "/admin/sites?view=troubled", "/admin/today"),
     *("/admin/failures", "/admin/history", f"/admin/history?site={SYDNEY}"),
 )
-
-
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture
