@@ -32,7 +32,7 @@ define install
 		|| { echo "The installation failed. Does this machine reach a package index? See docs/install.md." >&2; exit 1; }
 endef
 
-.PHONY: demo test test-newest test-install check bench chaos fuzz rolling docs lock dist sbom clean
+.PHONY: demo test test-newest test-install check bench chaos fuzz rolling docs images lock dist sbom clean
 
 demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (ARGS=--once ends)
 	$(BIN)/halo-gateway demo $(ARGS)
@@ -65,6 +65,9 @@ bench: $(READY)  ## measure against nginx and others; skipped with a word where 
 
 docs: $(READY)  ## write the generated pages
 	$(BIN)/python -m gateway.cli.documentation
+
+images: $(READY)  ## write docs/images: the dashboard in a real browser (needs chromium)
+	WRITE_IMAGES=1 $(BIN)/pytest -n 0 tests/end_to_end/test_dashboard_images.py
 
 chaos: $(READY)  ## half an hour of faults, six times as fast, and ten minutes of attacks; docs/resilience.md (needs redis-server)
 	CHAOS_SECONDS=300 CHAOS_FACTOR=6 $(BIN)/pytest -n 0 -s tests/end_to_end/test_chaos.py $(ARGS)
