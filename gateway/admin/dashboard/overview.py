@@ -92,10 +92,10 @@ def _today(today: Fields) -> Markup:
     )
     columns = (Column("Billable"), NumberColumn("Used"), NumberColumn("Forecast"))
     used = table("Use of today", columns, rows, "")
-    return used + _NOTE_HTML.format(note) + _saved(today) + _caps(today) + _budgets(today)
+    return used + _NOTE_HTML.format(note) + _savings(today) + _caps(today) + _budgets(today)
 
 
-def _saved(today: Fields) -> Markup:
+def _savings(today: Fields) -> Markup:
     rows = [
         (text, count_text(today["totals"][cost]["queries"]))
         for cost, text in _SAVED_BY.items()
