@@ -61,7 +61,7 @@ def test_history_counts_like_a_plain_list(events: list[tuple[int, str]]) -> None
         assert [interval.failures for interval in history.intervals(site, now)] == expected
 
 
-def test_count_of_a_clock_that_went_back_is_kept_or_left_out() -> None:
+def test_clock_that_went_back_loses_old_counts_only() -> None:
     history = History()
     for now in (NOW, NOW - INTERVAL_SECONDS, NOW - WINDOW):
         history.count_failure(SITE, now)

@@ -334,3 +334,15 @@ def test_rows_by_app_are_parts_of_the_totals(redis: RedisServer) -> None:
     assert backend.billable_usage("") == {(GUID, TODAY): (4, 40)}
     for each in (first, older, backend):
         each.close()
+
+
+def test_day_of_all_replicas_is_summed_by_caller_and_app(redis: RedisServer) -> None:
+    first, second = redis_ledger(redis), redis_ledger(redis)
+    first.add(KEY._replace(app="board"), 10)
+    first.rows()
+    second.add(KEY._replace(site="other"), 7)
+    sums = second.day_sums(TODAY)
+    assert sums.callers == {(KEY.caller, KEY.cost): (2, 17)}
+    assert sums.apps == {("board", KEY.cost): (1, 10)}
+    first.close()
+    second.close()

@@ -192,3 +192,14 @@ def test_notice_is_claimed_once_for_all_processes(path: Path) -> None:
     ]
     first.close()
     second.close()
+
+
+def test_day_is_summed_by_caller_and_by_app(path: Path) -> None:
+    file = SqliteLedger(path)
+    file.add_counts(
+        {BOARD: (2, 20), KEY._replace(site="other"): (1, 10), KEY._replace(day="2026-07-01"): (9, 90)}
+    )
+    sums = file.day_sums(TODAY)
+    assert sums.callers == {(KEY.caller, KEY.cost): (3, 30)}
+    assert sums.apps == {("board", KEY.cost): (2, 20)}
+    file.close()

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from gateway.admin.dashboard.practice_states import (
     dates_text,
-    matching,
+    find_sites,
     page_of,
     practice_state,
     problems_first,
@@ -61,7 +61,7 @@ def _cells(site: dict[str, Any], root: str, now: str) -> tuple[Cell, ...]:
 
 def practice_list(fields: dict[str, Any], root: str, query: str, number: str) -> Markup:
     """Return the page of practices whose name or GUID contains the query."""
-    found = problems_first(matching(fields["sites"], query))
+    found = problems_first(find_sites(fields["sites"], query))
     page = page_of(found, number)
     text = f"{len(found):,} of {len(fields['sites']):,} practices, those with a problem first."
     rows = practice_table(page.items, root, fields["asOf"], "No practice matches.")

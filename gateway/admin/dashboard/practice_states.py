@@ -55,7 +55,7 @@ def with_problem(sites: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [site for site in problems_first(sites) if practice_state(site).rank != _FINE.rank]
 
 
-def matching(sites: Iterable[dict[str, Any]], query: str) -> list[dict[str, Any]]:
+def find_sites(sites: Iterable[dict[str, Any]], query: str) -> list[dict[str, Any]]:
     """Return the sites whose name or GUID contains a text, in any case; all if it is empty."""
     wanted = query.strip().lower()
     return [site for site in sites if wanted in site["name"].lower() or wanted in site["site"]]

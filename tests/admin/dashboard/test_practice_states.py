@@ -8,7 +8,7 @@ from support.site_json import GUID, PAUSE, SINCE, site_json
 from gateway.admin.dashboard.practice_states import (
     PAGE_SIZE,
     dates_text,
-    matching,
+    find_sites,
     page_of,
     practice_state,
     problems_first,
@@ -57,7 +57,7 @@ def test_problems_come_first_then_names() -> None:
     [("", True), (" HARB", True), (GUID[5:20].upper(), True), ("hill", False), (".*", False)],
 )
 def test_query_finds_names_and_guids(query: str, is_found: bool) -> None:
-    assert matching([site_json()], query) == ([site_json()] if is_found else [])
+    assert find_sites([site_json()], query) == ([site_json()] if is_found else [])
 
 
 @pytest.mark.parametrize(
