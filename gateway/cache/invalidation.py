@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from gateway.cache.freshness import ANY_TYPE
 from gateway.cache.unshared_writes import CLOCK_SKEW_SECONDS, SITE_WIDE, UnsharedWrites
-from gateway.stores.base import Store
+from gateway.stores.base import INVALIDATION_PREFIX, Store
 from gateway.stores.channel import MESSAGES_LOST, Channel, NoChannel
 from gateway.stores.single_flight import SingleFlight
 
@@ -186,7 +186,7 @@ class InvalidationCounters:
             self._unshared_writes.note(write.site, write.tags, requested_until)
 
     async def _add_to_counter(self, site: str, tag: str, amount: int) -> int:
-        return await self._store.increment(f"counter/{site}/{tag}", amount, COUNTER_SECONDS)
+        return await self._store.increment(f"{INVALIDATION_PREFIX}{site}/{tag}", amount, COUNTER_SECONDS)
 
 
 def _message(site: str, tags: Sequence[str], *, is_counted: bool) -> bytes:

@@ -2,22 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 
 import structlog
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
+from redis.exceptions import ResponseError
 
 from gateway.ledger import counts
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow, counts_against_cap
 from gateway.ledger.counts import AppUsageByDay, BillableUsage, Counts, merge_rows
 from gateway.ledger.day_sums import DaySums, day_sums
 from gateway.ledger.outbox import Batch, Outbox
+from gateway.stores.redis_client import FAILURES, Script
+from gateway.stores.redis_sync_client import open_sync_client, read_memory_figures, run_script
 
 _log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ _QUERIES_FIELD, _BYTES_FIELD = "queries", "bytes"
 _SEPARATOR = "\t"
 #: KEYS: sender, the set of hashes, hashes. ARGV: batch number, retention in seconds, then for each increment
 #: the number of its hash (from 1), field and amount.
-ADD_BATCH_SCRIPT = """
+ADD_BATCH_SCRIPT = Script("""
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
 for at = 3, #ARGV, 3 do
   redis.call('HINCRBY', KEYS[2 + tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2])
@@ -45,7 +45,7 @@ end
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1
-"""
+""")
 
 
 class RedisLedger:
@@ -60,8 +60,8 @@ class RedisLedger:
     ) -> None:
         self._retention_seconds = int(timedelta(days=retention_days).total_seconds())
         self._outbox = Outbox(path)
-        self._redis = _redis_client(url, timeout)
-        self._add_batch = self._redis.register_script(ADD_BATCH_SCRIPT)
+        self._url, self._timeout = url, timeout
+        self._client: Redis | None = None
         self._unknown_outcome = ""
         self._policy_checked = False
 
@@ -129,18 +129,30 @@ class RedisLedger:
     def release(self) -> None:
         """Close file and connections, which are opened again when needed; keep the rows in memory."""
         self._outbox.release()
-        self._redis.close()
+        self._close_client()
 
     def close(self) -> None:
         """Close file and connections."""
         self._outbox.close()
-        self._redis.close()
+        self._close_client()
+
+    @property
+    def _redis(self) -> Redis:
+        """The client. Raises what redis-py raises if no node of a Cluster answers."""
+        if self._client is None:
+            self._client = open_sync_client(self._url, self._timeout)
+        return self._client
+
+    def _close_client(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def _send_batch(self, batch: Batch) -> None:
         self._unknown_outcome = "a batch is being sent"
         try:
             with _raise_connection_errors():
-                self._add_batch(*script_arguments(batch, self._retention_seconds))
+                run_script(self._redis, ADD_BATCH_SCRIPT, *script_arguments(batch, self._retention_seconds))
                 self._check_eviction_policy()
         except ConnectionError as error:
             self._unknown_outcome = "" if isinstance(error.__cause__, ResponseError) else str(error)
@@ -153,7 +165,7 @@ class RedisLedger:
             return
         self._policy_checked = True
         with suppress(ResponseError, KeyError):
-            memory = self._redis.info("memory")
+            memory = read_memory_figures(self._redis, _HASHES_KEY)
             if memory["maxmemory"] and memory["maxmemory_policy"] != _REQUIRED_POLICY:
                 _log.warning(
                     "redis-eviction-policy", policy=memory["maxmemory_policy"], needed=_REQUIRED_POLICY
@@ -162,25 +174,15 @@ class RedisLedger:
 
 def read_rows(url: str, site: str = "", since: str = "", *, timeout: float = 5.0) -> list[LedgerRow]:
     """Rows of all replicas in Redis. Raises ConnectionError."""
-    with _redis_client(url, timeout) as redis, _raise_connection_errors():
+    with _raise_connection_errors(), closing(open_sync_client(url, timeout)) as redis:
         return read_stored_rows(redis, site, since)
 
 
 def read_rows_by_app(url: str, site: str = "", since: str = "", *, timeout: float = 5.0) -> list[LedgerRow]:
     """Return the same rows, split by app; parts are read first, as they only grow. Raises ConnectionError."""
-    with _redis_client(url, timeout) as redis, _raise_connection_errors():
+    with _raise_connection_errors(), closing(open_sync_client(url, timeout)) as redis:
         parts = read_stored_rows(redis, site, since, _APP_LINES_PREFIX)
         return counts.split_by_app(read_stored_rows(redis, site, since), parts)
-
-
-def _redis_client(url: str, timeout: float) -> Redis:
-    return Redis.from_url(
-        url,
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
-        decode_responses=True,
-    )
 
 
 @contextmanager
@@ -188,7 +190,7 @@ def _raise_connection_errors() -> Iterator[None]:
     """Raise ConnectionError with the type of the error only: its message may contain host names."""
     try:
         yield
-    except (RedisError, OSError) as error:
+    except FAILURES as error:
         raise ConnectionError(type(error).__name__) from error
 
 

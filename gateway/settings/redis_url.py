@@ -6,28 +6,35 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-_REDIS_URL_FORM: Final = "write redis://:password@host:6379/0, or rediss:// for TLS"
+from gateway.stores.redis_servers import FORMS, SENTINEL_LOGIN, Kind, RedisServers, kind_of, parse_redis_url
+
 _UNREADABLE_URL: Final = (
-    f"must be a Redis URL: {_REDIS_URL_FORM}, and percent-encode / # ? @ and % in the password"
+    f"must be a Redis URL: {FORMS['single']}, and percent-encode / # ? @ and % in the password;"
+    " redis+sentinel:// or redis+cluster:// for several servers"
 )
 #: Options after `?` that an operator may set. The gateway sets timeouts and the number of connections.
 _ALLOWED_OPTIONS: Final = frozenset(
     {
-        "db",
         "protocol",
         "client_name",
         "health_check_interval",
         "socket_keepalive",
         "ssl_ca_certs",
-        "ssl_ca_path",
         "ssl_certfile",
         "ssl_keyfile",
-        "ssl_password",
         "ssl_cert_reqs",
         "ssl_check_hostname",
         "ssl_ciphers",
     }
 )
+#: Options that redis-py has for all but a Cluster.
+_CONNECTION_OPTIONS: Final = frozenset({"ssl_ca_path", "ssl_password"})
+#: Further options of a kind of URL.
+_OPTIONS_OF_KIND: Final[dict[Kind, frozenset[str]]] = {
+    "single": _CONNECTION_OPTIONS | {"db"},
+    "sentinel": _CONNECTION_OPTIONS | SENTINEL_LOGIN,
+    "cluster": frozenset(),
+}
 _LOGIN_OPTIONS: Final = frozenset({"username", "password"})
 _DATABASE_PATH: Final = re.compile(r"(?:/[0-9]{0,4})?")
 
@@ -35,16 +42,18 @@ _DATABASE_PATH: Final = re.compile(r"(?:/[0-9]{0,4})?")
 def _check_redis_url(secret: SecretStr) -> SecretStr:
     """Return the URL. Raises ValueError if no client can be created from it."""
     url = secret.get_secret_value()
+    servers = parse_redis_url(url)
     try:
-        parts = urlsplit(url)
-        is_valid = _is_address(url, parts)
-        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        parts = urlsplit(servers.node_url)
+        is_valid = _is_address(servers.node_url, parts)
+        query = url.partition("?")[2]
+        options = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
         raise ValueError(_UNREADABLE_URL) from None
     if not is_valid:
         raise ValueError(_UNREADABLE_URL)
-    _check_options(parts.scheme, options)
-    _check_client(url)
+    _check_options(parts.scheme, kind_of(url), options)
+    _check_client(servers)
     return secret
 
 
@@ -64,9 +73,11 @@ def _is_address(url: str, parts: SplitResult) -> bool:
     )
 
 
-def _check_options(scheme: str, options: list[tuple[str, str]]) -> None:
+def _check_options(scheme: str, kind: Kind, options: list[tuple[str, str]]) -> None:
     names = [name for name, _ in options]
-    allowed = _ALLOWED_OPTIONS | _LOGIN_OPTIONS if scheme == "unix" else _ALLOWED_OPTIONS
+    allowed = _ALLOWED_OPTIONS | _OPTIONS_OF_KIND[kind]
+    if scheme == "unix":
+        allowed |= _LOGIN_OPTIONS
     if scheme != "rediss":
         allowed = frozenset(name for name in allowed if not name.startswith("ssl_"))
     if len(set(names)) < len(names) or not allowed.issuperset(names):
@@ -75,17 +86,17 @@ def _check_options(scheme: str, options: list[tuple[str, str]]) -> None:
         raise ValueError("db must be the number of a database")
 
 
-def _check_client(url: str) -> None:
+def _check_client(servers: RedisServers) -> None:
     """Create a connection without connecting it, which parses the options and loads the TLS files."""
     from redis.asyncio.connection import BlockingConnectionPool, SSLConnection
     from redis.exceptions import RedisError
 
     try:
-        connection = BlockingConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call] # redis-py's
+        connection = BlockingConnectionPool.from_url(servers.node_url).make_connection()  # type: ignore[no-untyped-call] # redis-py's
         if isinstance(connection, SSLConnection):
             connection.ssl_context.get()
     except (ValueError, TypeError, OSError, RedisError):
-        raise ValueError(f"an option after ? has an invalid value: {_REDIS_URL_FORM}") from None
+        raise ValueError(f"an option after ? has an invalid value: {FORMS[servers.kind]}") from None
 
 
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]

@@ -1,6 +1,10 @@
 """Interface of a store with expiring values, counters and locks."""
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+#: Beginning of the names of the counters that end stored responses. A store may return another number than
+#: the sum of a counter's increments, if it may have lost some of them; it never returns an earlier one.
+INVALIDATION_PREFIX: Final = "counter/"
 
 
 class StoreStats(NamedTuple):

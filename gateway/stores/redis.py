@@ -1,50 +1,61 @@
-"""Store shared by replicas in Redis 7 or Valkey, with compressed and encrypted values."""
+"""Store shared by replicas in Redis 7 or Valkey, with compressed and encrypted values.
+
+Redis may lose writes that it has confirmed: a replica that becomes the master lacks the last ones of the old
+master, and a server that starts again may read an old file. Values may be lost, or be older ones. Only a
+counter of invalidations must never go back, because a response from before a write would be served again.
+Therefore such a counter is returned together with the identity of the master's data set, its replication
+id, which each promotion and each start changes: what was stored before has other numbers.
+"""
 
 import asyncio
 import os
 import zlib
-from collections.abc import Awaitable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import blake2b
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as Broken
-from redis.exceptions import RedisError
 
 from gateway.key_derivation import derive_key
-from gateway.stores.base import StoreStats
-
-T = TypeVar("T")
+from gateway.stores.base import INVALIDATION_PREFIX, StoreStats
+from gateway.stores.redis_client import FAILURES, MAX_CONNECTIONS, Script, open_client
 
 _PREFIX = "halo-gateway/"
 #: Size in bytes from which a value is compressed; a smaller one would gain little.
 _COMPRESS_FROM_BYTES = 1_000
 _NONCE_BYTES = 12
-_MAX_CONNECTIONS = 50
 #: Fields of INFO (Redis, `INFO`): bytes in use, maximum bytes, evicted keys.
 _INFO_FIELDS = ("used_memory", "maxmemory", "evicted_keys")
 _PLAIN_MARKER, _ZLIB_MARKER = b"0", b"1"
 
 #: Returns the value and renews its lifetime; an amount of 0 does not create a counter.
-_INCREMENT_SCRIPT = """
+_INCREMENT_SCRIPT = Script("""
 if ARGV[1] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local value = redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return value
-"""
-_ACQUIRE_LOCK_SCRIPT = """
+""")
+#: Also returns the replication id; a replica may not have the latest increments, and refuses.
+_INVALIDATION_SCRIPT = Script("""
+local info = redis.call('INFO', 'replication')
+if not string.find(info, 'role:master', 1, true) then return redis.error_reply('READONLY not the master') end
+local id = string.match(info, 'master_replid:(%w+)')
+if ARGV[1] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return {0, id} end
+local value = redis.call('INCRBY', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return {value, id}
+""")
+_ACQUIRE_LOCK_SCRIPT = Script("""
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
-"""
-_RELEASE_LOCK_SCRIPT = """
+""")
+_RELEASE_LOCK_SCRIPT = Script("""
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
-"""
+""")
 
 
 class RedisStore:
@@ -58,83 +69,82 @@ class RedisStore:
     def __init__(self, url: str, keys: Sequence[str], timeout: float = 0.5) -> None:
         self._timeout = timeout
         self._ciphers = [AESGCM(derive_key(key, "stored values")) for key in keys]
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=_MAX_CONNECTIONS,
-            timeout=timeout,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 1, supported_errors=(Broken,)),
-        )
-        self._redis = Redis.from_pool(pool)
-        self._increment_script = self._redis.register_script(_INCREMENT_SCRIPT)
-        self._acquire_lock_script = self._redis.register_script(_ACQUIRE_LOCK_SCRIPT)
-        self._release_lock_script = self._redis.register_script(_RELEASE_LOCK_SCRIPT)
+        self._client = open_client(url, timeout, repetitions=1)
+        #: More commands at once wait, so that hundreds of connections do not make each late.
+        self._turns = asyncio.Semaphore(MAX_CONNECTIONS)
 
     async def get(self, name: str) -> bytes | None:
         """Return the value stored under a name; None also if no key decrypts it."""
-        encrypted = await self._run_command(self._redis.get(_PREFIX + name))
+        encrypted = await self._run_command(self._client.get, _PREFIX + name)
         return self._decrypt(name, encrypted) if isinstance(encrypted, bytes) else None
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
         """Store a value for a number of seconds."""
-        await self._run_command(
-            self._redis.set(_PREFIX + name, self._encrypt(name, value), px=_to_milliseconds(seconds))
-        )
+        encrypted = self._encrypt(name, value)
+        await self._run_command(self._client.set, _PREFIX + name, encrypted, px=_to_milliseconds(seconds))
 
     async def delete(self, *names: str) -> None:
         """Delete values."""
         if names:
-            await self._run_command(self._redis.delete(*(_PREFIX + name for name in names)))
+            await self._run_command(self._client.delete, *(_PREFIX + name for name in names))
 
     async def increment(self, name: str, amount: int, seconds: float) -> int:
-        """Increment a counter and return its value; an amount of 0 does not create a counter."""
-        value = await self._run_command(
-            self._increment_script([_PREFIX + name], [amount, _to_milliseconds(seconds)])
-        )
-        if not isinstance(value, int):
-            raise ConnectionError("NotRedis")
-        return value
+        """Increment a counter and return its value; an amount of 0 does not create a counter.
+
+        For a counter of invalidations, return a number that differs after each increment, and after Redis
+        may have lost one.
+        """
+        is_invalidation = name.startswith(INVALIDATION_PREFIX)
+        script = _INVALIDATION_SCRIPT if is_invalidation else _INCREMENT_SCRIPT
+        result = await self._run_script(script, name, amount, _to_milliseconds(seconds))
+        if isinstance(result, int) and not is_invalidation:
+            return result
+        if isinstance(result, list) and is_invalidation:
+            return _number_of(*result)
+        raise ConnectionError("NotRedis")
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         """Acquire a lock, or renew it for its holder; return whether the holder has it."""
-        return bool(
-            await self._run_command(
-                self._acquire_lock_script([_PREFIX + name], [holder, _to_milliseconds(seconds)])
-            )
-        )
+        return bool(await self._run_script(_ACQUIRE_LOCK_SCRIPT, name, holder, _to_milliseconds(seconds)))
 
     async def release_lock(self, name: str, holder: str) -> None:
         """Release a lock, if the holder has it."""
-        await self._run_command(self._release_lock_script([_PREFIX + name], [holder]))
+        await self._run_script(_RELEASE_LOCK_SCRIPT, name, holder)
 
     async def read_stats(self) -> StoreStats:
         """Read the figures of this Redis, including its other users; empty if it does not respond."""
         try:
-            info = await self._run_command(self._redis.info())
-            entries = await self._run_command(self._redis.dbsize())
+            figures = await self._run_command(self._client.read_figures)
+            entries = await self._run_command(self._client.count_entries)
         except ConnectionError:
             return StoreStats("redis")
-        return StoreStats("redis", entries, *(int(info.get(name, 0)) for name in _INFO_FIELDS))
+        sums = (sum(int(info.get(name, 0)) for info in figures) for name in _INFO_FIELDS)
+        return StoreStats("redis", entries, *sums)
 
     async def problem(self) -> str:
-        """Describe the fault of Redis; tested by a write, because a full Redis still reads."""
+        """Describe the fault of Redis; tested by a write to each server, because a full Redis still reads."""
         try:
-            await self._run_command(self._redis.set(_PREFIX + "probe", b"1", px=1_000))
+            for name in await self._run_command(self._client.probe_names, _PREFIX + "probe"):
+                await self._run_command(self._client.set, name, b"1", px=1_000)
         except ConnectionError as error:
             return f"Redis does not accept writes: {error}"
         return ""
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._redis.aclose()
+        await self._client.aclose()
 
-    async def _run_command(self, command: Awaitable[T]) -> T:
+    async def _run_script(self, script: Script, name: str, *arguments: str | int) -> Any:
+        return await self._run_command(self._client.run_script, script, [_PREFIX + name], arguments)
+
+    async def _run_command(
+        self, command: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any
+    ) -> Any:
         """Return the response. A ConnectionError states the error's type only: its text may contain names."""
         try:
-            async with asyncio.timeout(self._timeout):
-                return await command
-        except (RedisError, OSError, TimeoutError) as error:
+            async with asyncio.timeout(self._timeout), self._turns:
+                return await command(*arguments, **options)
+        except FAILURES as error:
             raise ConnectionError(type(error).__name__) from error
 
     def _encrypt(self, name: str, value: bytes) -> bytes:
@@ -156,3 +166,8 @@ class RedisStore:
 
 def _to_milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
+
+
+def _number_of(value: int, replication_id: bytes) -> int:
+    """Return 64 bits of a counter's value and the identity of its data set."""
+    return int.from_bytes(blake2b(b"%d %b" % (value, replication_id), digest_size=8).digest())

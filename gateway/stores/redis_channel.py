@@ -12,14 +12,13 @@ from struct import Struct
 from time import monotonic
 from typing import Any, Self
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
 from gateway.stores.channel import MESSAGES_LOST, Listener
+from gateway.stores.redis_client import FAILURES, open_client
 
 _NAME = b"halo-gateway/invalidations"
+#: Beginning of the names of heartbeats. The braces place them in the slot of the messages (Redis Cluster), so
+#: that one node keeps all in one order.
+_HEARTBEAT_PREFIX = b"{%b}" % _NAME
 #: Seconds between heartbeats, and the age at which the last one that came back says nothing any more.
 _HEARTBEAT_SECONDS, MAX_DELAY = 0.25, 1.0
 #: Seconds without a message, not even a heartbeat, after which a connection is given up.
@@ -43,12 +42,10 @@ class RedisChannel:
 
     def __init__(self, url: str, timeout: float = 0.5) -> None:
         # One attempt: after a silent new connection nothing may be taken for complete.
-        retry = Retry(NoBackoff(), 0)
-        self._redis: Redis = Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
-        )
+        self._client = open_client(url, timeout)
         self._timeout = timeout
         self._id = token_bytes(_ID_BYTES)
+        self._heartbeat_name = _HEARTBEAT_PREFIX + self._id
         self._listener: Listener = lambda _: None
         self._current_until = -inf
         self._unsent: set[bytes] = set()
@@ -62,7 +59,7 @@ class RedisChannel:
         """Send a message to all other processes."""
         try:
             await self._send(message)
-        except (RedisError, OSError, TimeoutError):
+        except FAILURES:
             if len(self._unsent) >= _MAX_UNSENT:
                 self._unsent = {MESSAGES_LOST}
             self._unsent.add(message)
@@ -84,11 +81,11 @@ class RedisChannel:
                 task.cancel()
             if running:
                 await asyncio.wait(running, timeout=_MIN_PAUSE)
-        await self._redis.aclose()
+        await self._client.aclose()
 
     async def _send(self, message: bytes) -> None:
         async with asyncio.timeout(self._timeout):
-            await self._redis.publish(_NAME, self._id + message)
+            await self._client.publish(_NAME, self._id + message)
 
     async def _send_heartbeats(self) -> None:
         """Send this process's clock to itself; before it, what the others must know that was not sent."""
@@ -98,8 +95,8 @@ class RedisChannel:
                     await self._send(message := next(iter(self._unsent)))
                     self._unsent.discard(message)
                 async with asyncio.timeout(self._timeout):
-                    await self._redis.publish(_NAME + self._id, _Time.pack(monotonic()))
-            except (RedisError, OSError, TimeoutError):
+                    await self._client.publish(self._heartbeat_name, _Time.pack(monotonic()))
+            except FAILURES:
                 pass
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
@@ -108,12 +105,13 @@ class RedisChannel:
         pause = _MIN_PAUSE
         while True:
             try:
-                async with self._redis.pubsub() as subscription:
-                    await subscription.subscribe(_NAME, _NAME + self._id)
+                async with self._client.subscription(_NAME, self._heartbeat_name) as subscription:
                     while message := await subscription.get_message(timeout=_MAX_SILENCE):
                         pause = _MIN_PAUSE
+                        if message["type"] == "sunsubscribe":
+                            break  # a Cluster moved the slot to another node
                         self._take(message)
-            except (RedisError, OSError, TimeoutError):
+            except FAILURES:
                 pass
             self._current_until = -inf
             await asyncio.sleep(pause)
@@ -122,7 +120,7 @@ class RedisChannel:
     def _take(self, message: Mapping[str, Any]) -> None:
         """Take a message: of another process, a heartbeat of this one, or that a subscription begins."""
         channel, data = message["channel"], message["data"]
-        if message["type"] == "subscribe":
+        if message["type"] in {"subscribe", "ssubscribe"}:
             self._current_until = -inf
             self._listener(MESSAGES_LOST)
         elif channel != _NAME:

@@ -113,6 +113,6 @@ async def test_bytes_that_are_no_message_are_ignored(redis: RedisServer, data: b
         await wait_until(channel.is_current)
         messages.clear()
         await client.publish("halo-gateway/invalidations", data)
-        await client.publish(b"halo-gateway/invalidations" + channel._id, data)
+        await client.publish(b"{halo-gateway/invalidations}" + channel._id, data)
         await client.publish("halo-gateway/invalidations", b"i" * 16 + b"whole")
         await wait_until(lambda: messages == [b"whole"])

@@ -1,0 +1,192 @@
+"""Clients of one Redis, of the master that Sentinels name, and of a Cluster, with one interface.
+
+A command is repeated only after a broken connection, and only as often as its caller allows: it may have had
+its effect. A Cluster's redirections (MOVED, ASK) are followed, because the node then did nothing.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from hashlib import sha1
+from typing import Any, Final, TypeAlias
+
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+from redis.asyncio.client import PubSub
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import SSLConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Broken
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
+
+from gateway.stores.redis_servers import RedisServers, parse_redis_url
+
+#: What a client raises; the exceptions of a Cluster are no RedisError.
+FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+#: Connections that wait for a response at the same time, to each server.
+MAX_CONNECTIONS: Final = 50
+#: Part of a command's time after which a node of a Cluster counts as away: another can be asked in time.
+_NODE_SHARE: Final = 0.8
+#: Names that are tried to find one in the slots of each node.
+_PROBES: Final = 512
+
+_Command: TypeAlias = Callable[..., Awaitable[Any]]
+
+
+class Script:
+    """A Lua script, sent by its digest, and as a whole to a server that does not have it yet."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = sha1(text.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
+
+
+class RedisClient:
+    """Client of one Redis, or of the master that Sentinels name."""
+
+    def __init__(self, redis: Redis | RedisCluster) -> None:
+        self._commands: Any = redis
+        self.get: _Command = redis.get
+        self.set: _Command = redis.set
+        #: Deletes names; in a Cluster those of each slot by a command of its own.
+        self.delete: _Command = redis.delete
+
+    async def run_script(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+        """Run a script; its keys are in one slot."""
+        try:
+            return await self._commands.evalsha(script.digest, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await self._commands.eval(script.text, len(keys), *keys, *arguments)
+
+    async def publish(self, channel: bytes, message: bytes) -> None:
+        """Publish a message."""
+        await self._commands.publish(channel, message)
+
+    @asynccontextmanager
+    async def subscription(self, *channels: bytes) -> AsyncIterator[PubSub]:
+        """Subscribe to channels, which are in one slot."""
+        async with self._commands.pubsub() as subscription:
+            await subscription.subscribe(*channels)
+            yield subscription
+
+    async def read_figures(self) -> list[Mapping[str, Any]]:
+        """Read INFO of each server that holds keys."""
+        return [await self._commands.info()]
+
+    async def count_entries(self) -> int:
+        """Count the keys of all users."""
+        return int(await self._commands.dbsize())
+
+    async def probe_names(self, prefix: str) -> list[str]:
+        """Names with a prefix that together are on all servers with keys."""
+        return [prefix]
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._commands.aclose()
+
+
+class ClusterClient(RedisClient):
+    """Client of a Cluster. Channels are sharded: one node has them in one order, as a single Redis does."""
+
+    def __init__(self, cluster: RedisCluster, connection_options: Mapping[str, Any]) -> None:
+        super().__init__(cluster)
+        self._cluster = cluster
+        self._connection_options = connection_options
+
+    async def publish(self, channel: bytes, message: bytes) -> None:
+        """Publish a message at the node that has the channel's slot."""
+        await self._commands.execute_command("SPUBLISH", channel, message)
+
+    @asynccontextmanager
+    async def subscription(self, *channels: bytes) -> AsyncIterator[PubSub]:
+        """Subscribe at the node that has the channels' slot; it ends if the slot moves."""
+        await self._cluster.initialize()
+        node = self._cluster.get_node_from_key(channels[0].decode())
+        assert node is not None  # noqa: S101 - only a replica can be missing
+        options = {**self._connection_options, "host": node.host, "port": node.port}
+        async with Redis(**options) as redis, redis.pubsub() as subscription:
+            await subscription.ssubscribe(*channels)  # type: ignore[no-untyped-call] # redis-py's
+            yield subscription
+
+    async def read_figures(self) -> list[Mapping[str, Any]]:
+        """Read INFO of each primary node."""
+        figures = await self._commands.execute_command("INFO", target_nodes=RedisCluster.PRIMARIES)
+        nodes = self._cluster.get_primaries()
+        return [figures] if len(nodes) == 1 else list(figures.values())
+
+    async def probe_names(self, prefix: str) -> list[str]:
+        """Names with a prefix, one for each node that has slots. Raises if a slot has no node."""
+        await self._cluster.initialize()
+        names: dict[str, str] = {}
+        for number in range(_PROBES):
+            name = f"{prefix}/{number}"
+            node = self._cluster.get_node_from_key(name)
+            names.setdefault(node.name if node else "", name)
+        return list(names.values())
+
+    async def aclose(self) -> None:
+        """Close every connection, also those that redis-py keeps after a failure."""
+        await self._cluster.aclose()
+        for nodes in ("nodes_cache", "startup_nodes"):
+            await self._cluster.nodes_manager.aclose(nodes)
+
+
+class _MasterPool(SentinelConnectionPool):
+    """Connections to the master; closes those to the Sentinels, too."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self.sentinel_manager.aclose()
+
+
+def open_client(url: str, timeout: float, *, repetitions: int = 0) -> RedisClient:
+    """Create a client, which connects when it is needed. `timeout` of a command, in seconds.
+
+    `repetitions`: how often a command is sent again after its connection broke.
+    """
+    servers = parse_redis_url(url)
+    retry = Retry(NoBackoff(), repetitions, supported_errors=(Broken,))
+    if servers.kind == "single":
+        pool = BlockingConnectionPool.from_url(
+            url, max_connections=MAX_CONNECTIONS, timeout=timeout, **timeouts(timeout), retry=retry
+        )
+        return RedisClient(Redis.from_pool(pool))
+    options = connection_options(servers)
+    if servers.kind == "sentinel":
+        sentinel = Sentinel(
+            servers.addresses, sentinel_kwargs={**sentinel_options(servers, timeout), "retry": retry}
+        )
+        pool_options = {**options, **timeouts(timeout), "retry": retry}
+        return RedisClient(
+            sentinel.master_for(servers.service, connection_pool_class=_MasterPool, **pool_options)
+        )
+    options |= timeouts(_NODE_SHARE * timeout)
+    nodes = [ClusterNode(host, port) for host, port in servers.addresses]
+    cluster = RedisCluster(startup_nodes=nodes, retry=retry, **options)
+    return ClusterClient(cluster, {**options, "retry": Retry(NoBackoff(), 0)})
+
+
+def connection_options(servers: RedisServers) -> dict[str, Any]:
+    """Options of a connection to any of the servers: login, database, TLS, and what is after the `?`."""
+    options = dict[str, Any](parse_url(servers.node_url))
+    del options["host"], options["port"]
+    if options.pop("connection_class", None) is SSLConnection:
+        options["ssl"] = True
+    return options
+
+
+def timeouts(seconds: float) -> dict[str, Any]:
+    """Options that limit the time to connect and to wait for a response."""
+    return {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+
+
+def sentinel_options(servers: RedisServers, timeout: float) -> dict[str, Any]:
+    """Options of a connection to a Sentinel: its own login, the same TLS.
+
+    Each gets a part of the time, so that one that is away leaves enough for the next.
+    """
+    options = connection_options(servers)
+    options = {name: value for name, value in options.items() if name.startswith("ssl")}
+    login = {name.removeprefix("sentinel_"): value for name, value in servers.sentinel_login}
+    return options | login | timeouts(timeout / (len(servers.addresses) + 1))
