@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import hypothesis
 import pytest
 from structlog.testing import capture_logs
 from support.date_facts import PROBED_SUPPORT
+from support.redis_groups import SharedGroups
 
 from gateway.app import create_app
 from gateway.emulator.serve import RunningEmulator
@@ -29,6 +31,13 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
 
 KEY = {"Ocp-Apim-Subscription-Key": "demo-key"}
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def redis_groups() -> Iterator[SharedGroups]:
+    """Redis servers of each kind: single, sentinel, cluster."""
+    with ExitStack() as stack:
+        yield SharedGroups(stack)
 
 
 @pytest.fixture(scope="session")

@@ -106,7 +106,7 @@ class ClusterClient(RedisClient):
         assert node is not None  # noqa: S101 - only a replica can be missing
         options = {**self._connection_options, "host": node.host, "port": node.port}
         async with Redis(**options) as redis, redis.pubsub() as subscription:
-            await subscription.ssubscribe(*channels)  # type: ignore[no-untyped-call] # redis-py's
+            await subscription.ssubscribe(*channels)
             yield subscription
 
     async def read_figures(self) -> list[Mapping[str, Any]]:
@@ -154,7 +154,7 @@ def open_client(url: str, timeout: float, *, repetitions: int = 0) -> RedisClien
         return RedisClient(Redis.from_pool(pool))
     options = connection_options(servers)
     if servers.kind == "sentinel":
-        sentinel = Sentinel(
+        sentinel = Sentinel(  # type: ignore[no-untyped-call] # redis-py's
             servers.addresses, sentinel_kwargs={**sentinel_options(servers, timeout), "retry": retry}
         )
         pool_options = {**options, **timeouts(timeout), "retry": retry}

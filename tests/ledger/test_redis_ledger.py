@@ -11,6 +11,7 @@ from time import monotonic, sleep
 import pytest
 from redis import Redis
 from structlog.testing import capture_logs
+from support.redis_groups import DURABLE, KINDS, RedisGroup, SharedGroups
 from support.redis_server import RedisServer, redis_server
 from support.requests import GUID, SITE
 
@@ -25,17 +26,15 @@ TODAY = NOW.astimezone(SITE.zone).date().isoformat()
 KEY = LedgerKey(TODAY, GUID, "c0ffee00", "Patient", "read", CostClass.BILLED)
 HIT = KEY._replace(cost=CostClass.HIT)
 ATTRIBUTION = Attribution(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read", is_batch=True)
-#: Redis writes each command to disk, so that a kill loses nothing.
-DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    with redis_server(*DURABLE) as server:
-        yield server
+@pytest.fixture(params=KINDS)
+def redis(request: pytest.FixtureRequest, redis_groups: SharedGroups) -> Iterator[RedisServer | RedisGroup]:
+    with redis_groups.of_kind(request.param, *DURABLE) as servers:
+        yield servers
 
 
-def redis_ledger(redis: RedisServer, path: Path | None = None) -> Ledger:
+def redis_ledger(redis: RedisServer | RedisGroup, path: Path | None = None) -> Ledger:
     return Ledger(RedisLedger(redis.url, path, timeout=5), flush_interval=0.02)
 
 
@@ -50,7 +49,7 @@ def problem(ledger: Ledger) -> str:
     return asyncio.run(ledger.problem())
 
 
-def test_rows_of_all_replicas_add_up(redis: RedisServer) -> None:
+def test_rows_of_all_replicas_add_up(redis: RedisServer | RedisGroup) -> None:
     first, second = redis_ledger(redis), redis_ledger(redis)
     for ledger in (first, second, first):
         ledger.add(KEY, 10)
@@ -62,7 +61,7 @@ def test_rows_of_all_replicas_add_up(redis: RedisServer) -> None:
     second.close()
 
 
-def test_rows_are_selected_by_site_and_day(redis: RedisServer) -> None:
+def test_rows_are_selected_by_site_and_day(redis: RedisServer | RedisGroup) -> None:
     ledger = redis_ledger(redis)
     other_site, earlier = KEY._replace(site="other-site"), KEY._replace(day="2026-07-01")
     for key in (KEY, other_site, earlier):
@@ -73,7 +72,7 @@ def test_rows_are_selected_by_site_and_day(redis: RedisServer) -> None:
     assert read_rows(redis.url, since="2999-01-01") == []
 
 
-def test_open_ledger_sends_its_rows_to_redis(redis: RedisServer) -> None:
+def test_open_ledger_sends_its_rows_to_redis(redis: RedisServer | RedisGroup) -> None:
     ledger = redis_ledger(redis)
     ledger.open()
     ledger.add(KEY, 10)
@@ -81,7 +80,7 @@ def test_open_ledger_sends_its_rows_to_redis(redis: RedisServer) -> None:
     ledger.close()
 
 
-def test_outage_of_redis_loses_no_count(redis: RedisServer, tmp_path: Path) -> None:
+def test_outage_of_redis_loses_no_count(redis: RedisServer | RedisGroup, tmp_path: Path) -> None:
     ledger = redis_ledger(redis, tmp_path / "ledger.sqlite3")
     with capture_logs() as lines:
         ledger.open()
@@ -102,7 +101,7 @@ def test_outage_of_redis_loses_no_count(redis: RedisServer, tmp_path: Path) -> N
     ledger.close()
 
 
-def test_unsent_rows_are_sent_after_the_next_start(redis: RedisServer, tmp_path: Path) -> None:
+def test_unsent_rows_are_sent_after_the_next_start(redis: RedisServer | RedisGroup, tmp_path: Path) -> None:
     redis.stop()
     with capture_logs() as lines:
         ledger = redis_ledger(redis, tmp_path / "ledger.sqlite3")
@@ -114,7 +113,7 @@ def test_unsent_rows_are_sent_after_the_next_start(redis: RedisServer, tmp_path:
     assert read_rows(redis.url) == [LedgerRow(KEY, 1, 10)]
 
 
-def test_unsent_rows_without_a_file_are_lost_and_logged(redis: RedisServer) -> None:
+def test_unsent_rows_without_a_file_are_lost_and_logged(redis: RedisServer | RedisGroup) -> None:
     redis.stop()
     with capture_logs() as lines:
         ledger = redis_ledger(redis)
@@ -124,7 +123,7 @@ def test_unsent_rows_without_a_file_are_lost_and_logged(redis: RedisServer) -> N
     assert lines[-1] == {"event": "ledger-lost", "queries": 3, "log_level": "error"}
 
 
-def test_batch_with_lost_response_is_not_counted_twice(redis: RedisServer) -> None:
+def test_batch_with_lost_response_is_not_counted_twice(redis: RedisServer | RedisGroup) -> None:
     ledger = Ledger(RedisLedger(redis.url, timeout=0.3))
     ledger.add(HIT, 1)
     assert rows_with_retries(ledger) == [LedgerRow(HIT, 1, 1)]
@@ -185,9 +184,10 @@ def test_redis_that_may_evict_rows_is_logged_once(options: tuple[str, ...], even
     assert [line["event"] for line in lines] == events
 
 
-def test_redis_without_info_permission_is_used(redis: RedisServer) -> None:
-    with Redis.from_url(redis.url) as direct:
-        direct.execute_command("ACL", "SETUSER", "default", "-info")
+def test_redis_without_info_permission_is_used(redis: RedisServer | RedisGroup) -> None:
+    for server in redis.servers if isinstance(redis, RedisGroup) else [redis]:
+        with Redis.from_url(server.url) as direct:
+            direct.execute_command("ACL", "SETUSER", "default", "-info")
     ledger = redis_ledger(redis)
     ledger.add(KEY, 10)
     assert ledger.rows() == read_rows(redis.url) == [LedgerRow(KEY, 1, 10)]
@@ -195,7 +195,9 @@ def test_redis_without_info_permission_is_used(redis: RedisServer) -> None:
     ledger.close()
 
 
-def test_each_count_arrives_once_despite_outages_of_redis(redis: RedisServer, tmp_path: Path) -> None:
+def test_each_count_arrives_once_despite_outages_of_redis(
+    redis: RedisServer | RedisGroup, tmp_path: Path
+) -> None:
     paths = [tmp_path / "first.sqlite3", tmp_path / "second.sqlite3"]
     with capture_logs():
         for outage_signal in (signal.SIGSTOP, signal.SIGKILL) * 3:
@@ -233,21 +235,21 @@ def count_alternately(ledgers: list[Ledger], times: int) -> None:
             sleep(0.005)
 
 
-def test_days_expire_after_the_retention(redis: RedisServer) -> None:
+def test_days_expire_after_the_retention(redis: RedisServer | RedisGroup) -> None:
     ledger = Ledger(RedisLedger(redis.url, retention_days=30))
     ledger.add(KEY, 10)
     ledger.close()
-    with Redis.from_url(redis.url) as direct:
+    with redis.direct() as direct:
         lifetimes = {direct.ttl(key) for key in direct.scan_iter()}
     assert lifetimes
     assert all(timedelta(days=30).total_seconds() - 60 < seconds <= 30 * 86_400 for seconds in lifetimes)
 
 
-def test_redis_stores_the_same_fields_as_the_file(redis: RedisServer) -> None:
+def test_redis_stores_the_same_fields_as_the_file(redis: RedisServer | RedisGroup) -> None:
     ledger = redis_ledger(redis)
     ledger.add(KEY, 10)
     ledger.close()
-    with Redis.from_url(redis.url, decode_responses=True) as direct:
+    with redis.direct(decode_responses=True) as direct:
         fields = direct.hgetall(f"halo-gateway/{{ledger}}/lines/{TODAY}")
     assert fields == {
         f"{GUID}\tc0ffee00\tPatient\tread\tbilled\tqueries": "1",
@@ -258,7 +260,7 @@ def test_redis_stores_the_same_fields_as_the_file(redis: RedisServer) -> None:
 class Replica:
     """A ledger with its daily usage, as in a process."""
 
-    def __init__(self, redis: RedisServer) -> None:
+    def __init__(self, redis: RedisServer | RedisGroup) -> None:
         self.daily_usage = DailyUsage(lambda _: DailyCap(queries=10, rejects_batch=True))
         self.ledger = redis_ledger(redis)
         self.ledger.set_usage_listener(lambda usage: self.daily_usage.update_from_ledger(usage, NOW))
@@ -278,7 +280,7 @@ class Replica:
 
 
 @pytest.fixture
-def replicas(redis: RedisServer) -> Iterator[tuple[Replica, Replica]]:
+def replicas(redis: RedisServer | RedisGroup) -> Iterator[tuple[Replica, Replica]]:
     pair = Replica(redis), Replica(redis)
     with capture_logs():
         yield pair
@@ -298,7 +300,7 @@ def test_cap_applies_across_replicas(replicas: tuple[Replica, Replica]) -> None:
 
 
 def test_cap_continues_from_the_last_usage_during_an_outage(
-    redis: RedisServer, replicas: tuple[Replica, Replica]
+    redis: RedisServer | RedisGroup, replicas: tuple[Replica, Replica]
 ) -> None:
     first, second = replicas
     first.count(4)
@@ -313,7 +315,7 @@ def test_cap_continues_from_the_last_usage_during_an_outage(
     assert first.rejects_batch()
 
 
-def test_rows_by_app_are_parts_of_the_totals(redis: RedisServer) -> None:
+def test_rows_by_app_are_parts_of_the_totals(redis: RedisServer | RedisGroup) -> None:
     board, backend = KEY._replace(app="board"), RedisLedger(redis.url, timeout=5)
     first, older = redis_ledger(redis), redis_ledger(redis)
     first.add(board, 10)

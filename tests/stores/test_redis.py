@@ -5,8 +5,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from redis import Redis
 from stores.test_memory import check_store_interface
+from support.redis_groups import KINDS, RedisGroup, SharedGroups, wait_until
 from support.redis_server import RedisServer, redis_server
 
 from gateway.stores.base import StoreStats
@@ -17,25 +17,25 @@ pytestmark = pytest.mark.anyio
 KEYS = ["a configured key"]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    with redis_server() as running_server:
-        yield running_server
+@pytest.fixture(scope="module", params=KINDS)
+def server(request: pytest.FixtureRequest, redis_groups: SharedGroups) -> Iterator[RedisServer | RedisGroup]:
+    with redis_groups.of_kind(request.param) as servers:
+        yield servers
 
 
-async def test_redis_store_has_the_interface_of_a_store(server: RedisServer) -> None:
+async def test_redis_store_has_the_interface_of_a_store(server: RedisServer | RedisGroup) -> None:
     store = RedisStore(server.url, KEYS)
     await check_store_interface(store)
     await store.aclose()
 
 
-async def test_values_are_compressed_encrypted_and_bound_to_names(server: RedisServer) -> None:
+async def test_values_are_compressed_encrypted_and_bound_to_names(server: RedisServer | RedisGroup) -> None:
     store = RedisStore(server.url, KEYS)
     await store.set("small", b"Zzyzx", 60)
     await store.set("large", b"Zzyzx" * 1000, 60)
     assert (await store.get("small"), await store.get("large")) == (b"Zzyzx", b"Zzyzx" * 1000)
     await store.aclose()
-    with Redis.from_url(server.url) as redis:
+    with server.direct() as redis:
         small, large = (redis.get(f"halo-gateway/{name}") for name in ("small", "large"))
         assert isinstance(small, bytes)
         assert isinstance(large, bytes)
@@ -47,13 +47,13 @@ async def test_values_are_compressed_encrypted_and_bound_to_names(server: RedisS
     await check_undecryptable(server, "small", ["another key"])
 
 
-async def check_undecryptable(server: RedisServer, name: str, keys: list[str]) -> None:
+async def check_undecryptable(server: RedisServer | RedisGroup, name: str, keys: list[str]) -> None:
     store = RedisStore(server.url, keys)
     assert await store.get(name) is None
     await store.aclose()
 
 
-async def test_older_key_still_decrypts(server: RedisServer) -> None:
+async def test_older_key_still_decrypts(server: RedisServer | RedisGroup) -> None:
     old, new = RedisStore(server.url, ["old"]), RedisStore(server.url, ["new", "old"])
     await old.set("v", b"1", 60)
     assert await new.get("v") == b"1"
@@ -92,7 +92,7 @@ async def test_full_redis_has_a_problem_but_reads() -> None:
         await store.aclose()
 
 
-async def test_stats_are_read_from_redis_or_empty(server: RedisServer) -> None:
+async def test_stats_are_read_from_redis_or_empty(server: RedisServer | RedisGroup) -> None:
     store = RedisStore(server.url, KEYS)
     await store.set("stats", b"1", 60)
     stats = await store.read_stats()

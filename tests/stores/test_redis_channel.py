@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 
 import pytest
-from redis.asyncio import Redis
-from support.redis_server import RedisServer, redis_server
+from redis import Redis
+from support.redis_groups import KINDS, RedisGroup, SharedGroups
+from support.redis_server import RedisServer
 
 from gateway.stores.channel import MESSAGES_LOST
 from gateway.stores.redis_channel import MAX_DELAY, RedisChannel
@@ -15,13 +16,13 @@ from gateway.stores.redis_channel import MAX_DELAY, RedisChannel
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    with redis_server() as server:
-        yield server
+@pytest.fixture(params=KINDS)
+def redis(request: pytest.FixtureRequest, redis_groups: SharedGroups) -> Iterator[RedisServer | RedisGroup]:
+    with redis_groups.of_kind(request.param) as servers:
+        yield servers
 
 
-def listening_channel(redis: RedisServer) -> tuple[RedisChannel, list[bytes]]:
+def listening_channel(redis: RedisServer | RedisGroup) -> tuple[RedisChannel, list[bytes]]:
     channel, messages = RedisChannel(redis.url), list[bytes]()
     channel.set_listener(messages.append)
     return channel, messages
@@ -34,7 +35,7 @@ async def wait_until(condition: Callable[[], bool], seconds: float = 8.0) -> Non
         await asyncio.sleep(0.01)
 
 
-async def test_message_reaches_the_others_in_order(redis: RedisServer) -> None:
+async def test_message_reaches_the_others_in_order(redis: RedisServer | RedisGroup) -> None:
     (first, own), (second, messages) = listening_channel(redis), listening_channel(redis)
     assert not second.is_current()
     async with first, second:
@@ -51,7 +52,7 @@ async def test_message_reaches_the_others_in_order(redis: RedisServer) -> None:
     assert not second._tasks[0].cancelled() or second._tasks[0].done()
 
 
-async def test_frozen_redis_makes_nobody_current(redis: RedisServer) -> None:
+async def test_frozen_redis_makes_nobody_current(redis: RedisServer | RedisGroup) -> None:
     (first, _), (second, messages) = listening_channel(redis), listening_channel(redis)
     async with first, second:
         await wait_until(lambda: first.is_current() and second.is_current())
@@ -65,7 +66,7 @@ async def test_frozen_redis_makes_nobody_current(redis: RedisServer) -> None:
         await wait_until(lambda: second.is_current() and b"unsent" in messages)
 
 
-async def test_restarted_redis_means_lost_messages(redis: RedisServer) -> None:
+async def test_restarted_redis_means_lost_messages(redis: RedisServer | RedisGroup) -> None:
     (first, own), (second, messages) = listening_channel(redis), listening_channel(redis)
     async with first, second:
         await wait_until(lambda: first.is_current() and second.is_current())
@@ -81,7 +82,7 @@ async def test_restarted_redis_means_lost_messages(redis: RedisServer) -> None:
         await wait_until(lambda: b"again" in messages)
 
 
-async def test_sender_without_redis_sends_later_what_it_can_keep(redis: RedisServer) -> None:
+async def test_sender_without_redis_sends_later_what_it_can_keep(redis: RedisServer | RedisGroup) -> None:
     (first, _), (second, messages) = listening_channel(redis), listening_channel(redis)
     async with second:
         await wait_until(second.is_current)
@@ -96,23 +97,27 @@ async def test_sender_without_redis_sends_later_what_it_can_keep(redis: RedisSer
             await wait_until(lambda: set(messages) == {MESSAGES_LOST, b"1000"})
 
 
-async def test_broken_subscription_is_noticed(redis: RedisServer) -> None:
+async def test_broken_subscription_is_noticed(redis: RedisServer | RedisGroup) -> None:
     channel, messages = listening_channel(redis)
-    async with channel, Redis.from_url(redis.url) as client:
+    async with channel:
         await wait_until(channel.is_current)
         messages.clear()
-        await client.client_kill_filter(_type="pubsub")
+        for server in redis.servers if isinstance(redis, RedisGroup) else [redis]:
+            with Redis.from_url(server.url) as client:
+                client.client_kill_filter(_type="pubsub")
         await wait_until(lambda: MESSAGES_LOST in messages)
         await wait_until(channel.is_current)
 
 
 @pytest.mark.parametrize("data", [b"", b"short", b"x" * 1_000_017])
-async def test_bytes_that_are_no_message_are_ignored(redis: RedisServer, data: bytes) -> None:
+async def test_bytes_that_are_no_message_are_ignored(redis: RedisServer | RedisGroup, data: bytes) -> None:
     channel, messages = listening_channel(redis)
-    async with channel, Redis.from_url(redis.url) as client:
+    async with channel:
         await wait_until(channel.is_current)
         messages.clear()
-        await client.publish("halo-gateway/invalidations", data)
-        await client.publish(b"{halo-gateway/invalidations}" + channel._id, data)
-        await client.publish("halo-gateway/invalidations", b"i" * 16 + b"whole")
+        with redis.direct() as client:
+            publish = client.spublish if "cluster" in redis.url else client.publish
+            publish("halo-gateway/invalidations", data)
+            publish(b"{halo-gateway/invalidations}" + channel._id, data)
+            publish("halo-gateway/invalidations", b"i" * 16 + b"whole")
         await wait_until(lambda: messages == [b"whole"])

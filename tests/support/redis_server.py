@@ -26,6 +26,10 @@ class RedisServer:
     directory: Path
     port: int
     options: tuple[str, ...] = ()
+    #: File with more settings, which the server may write (Sentinel).
+    configuration: tuple[str, ...] = ()
+    #: Seconds after which a client of a server that was started again has it, at most.
+    restart_seconds = 0.0
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -33,7 +37,16 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--dir", str(self.directory), "--save", ""]
+        command = [
+            "redis-server",
+            *self.configuration,
+            "--port",
+            str(self.port),
+            "--dir",
+            str(self.directory),
+            "--save",
+            "",
+        ]
         self._process = subprocess.Popen([*command, *self.options], stdout=subprocess.DEVNULL)
         deadline = monotonic() + _START_TIMEOUT
         while monotonic() < deadline and self._process.poll() is None:
@@ -42,6 +55,10 @@ class RedisServer:
                     return
             sleep(0.02)
         raise RuntimeError("redis-server did not start")
+
+    def direct(self, *, decode_responses: bool = False) -> Redis:
+        """A client of redis-py."""
+        return Redis.from_url(self.url, decode_responses=decode_responses)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -60,22 +77,27 @@ class RedisServer:
         self._process.send_signal(number)
 
 
-@contextmanager
-def redis_server(*options: str) -> Iterator[RedisServer]:
-    """Run a server; without redis-server the test is skipped, or fails with REQUIRE_EVERYTHING=1."""
+def require_redis() -> None:
+    """Skip the test without redis-server, or fail it with REQUIRE_EVERYTHING=1."""
     if shutil.which("redis-server") is None:
         if os.environ.get("REQUIRE_EVERYTHING") == "1":
             pytest.fail("redis-server is not installed")
         pytest.skip("redis-server is not installed")
+
+
+@contextmanager
+def redis_server(*options: str) -> Iterator[RedisServer]:
+    """Run a server; without redis-server the test is skipped, or fails with REQUIRE_EVERYTHING=1."""
+    require_redis()
     with TemporaryDirectory() as directory:
-        server = _started_server(Path(directory), options)
+        server = started_server(Path(directory), options)
         try:
             yield server
         finally:
             server.stop()
 
 
-def _started_server(directory: Path, options: tuple[str, ...]) -> RedisServer:
+def started_server(directory: Path, options: tuple[str, ...] = ()) -> RedisServer:
     """A server on a port that no other process has taken in the meantime."""
     for _ in range(_PORTS_TO_TRY - 1):
         server = RedisServer(directory, free_port(), options)

@@ -1,0 +1,254 @@
+"""Real Redis servers that belong together: the nodes of a Cluster, or a master with its replica and Sentinels."""
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic, sleep
+from typing import Any
+
+from redis import Redis
+from redis.cluster import RedisCluster
+from redis.exceptions import RedisError
+
+from gateway.stores.redis_sync_client import open_sync_client
+from support.redis_server import RedisServer, free_port, redis_server, require_redis, started_server
+
+#: Milliseconds after which a node or a master counts as away.
+_NODE_TIMEOUT, _DOWN_AFTER = 1_000, 500
+_SLOTS = 16_384
+_PATIENCE = 30.0
+_SERVICE = "mymaster"
+KINDS = ("single", "sentinel", "cluster")
+#: Redis writes each command to disk, so that a kill loses nothing.
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+
+
+def wait_until(condition: Callable[[], object], seconds: float = _PATIENCE) -> None:
+    deadline = monotonic() + seconds
+    while True:
+        with suppress(RedisError, OSError):
+            if condition():
+                return
+        assert monotonic() < deadline, "it did not come true"
+        sleep(0.02)
+
+
+@dataclass
+class RedisGroup:
+    """Servers that a test stops, starts again and pauses together, as it does with one."""
+
+    servers: list[RedisServer]
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def url(self) -> str:
+        raise NotImplementedError
+
+    def wait_until_usable(self) -> None:
+        raise NotImplementedError
+
+    def direct(self, *, decode_responses: bool = False) -> Redis:
+        """A client of redis-py."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        for server in self.servers:
+            if server._process is None:
+                server.start()
+        self.wait_until_usable()
+
+    def stop(self) -> None:
+        for server in reversed(self.servers):
+            server.stop()
+
+    def signal(self, number: int) -> None:
+        for server in self.servers:
+            server.signal(number)
+
+    def configure(self, name: str, value: str) -> None:
+        for server in self.servers:
+            server.configure(name, value)
+
+    def clear(self) -> None:
+        """Start what a test has stopped, and delete everything."""
+        for server in self.servers:
+            if server._process is not None:
+                server.signal(signal.SIGCONT)
+        self.start()
+        for server in self.servers:
+            with Redis.from_url(server.url) as client, suppress(RedisError):
+                client.flushall()
+                client.execute_command("ACL", "SETUSER", "default", "+@all")
+                client.config_set("maxmemory", "0")
+
+
+class ClusterGroup(RedisGroup):
+    """A Cluster; the first three nodes have a third of the slots each."""
+
+    @property
+    def url(self) -> str:
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
+
+    def direct(self, *, decode_responses: bool = False) -> Any:
+        return RedisCluster(host="127.0.0.1", port=self.servers[0].port, decode_responses=decode_responses)
+
+    def ask(self, server: RedisServer, *command: Any) -> Any:
+        """Send a command to one node."""
+        with Redis.from_url(server.url, decode_responses=True) as client:
+            return client.execute_command(*command)
+
+    def node_id(self, server: RedisServer) -> str:
+        return str(self.ask(server, "CLUSTER MYID"))
+
+    def create(self, replicas: Sequence[RedisServer] = ()) -> None:
+        primaries = [server for server in self.servers if server not in replicas]
+        bounds = [_SLOTS * number // len(primaries) for number in range(len(primaries) + 1)]
+        for server, first, end in zip(primaries, bounds, bounds[1:], strict=False):
+            self.ask(server, "CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+        for number, server in enumerate(self.servers):
+            self.ask(server, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        first_server = self.servers[0]
+        for server in self.servers[1:]:
+            bus = int(server.options[server.options.index("--cluster-port") + 1])
+            self.ask(first_server, "CLUSTER", "MEET", "127.0.0.1", server.port, bus)
+        self.wait_until_usable()
+        for primary, replica in zip(primaries, replicas, strict=False):
+            wait_until(lambda primary=primary, replica=replica: self._replicate(primary, replica))
+
+    def _replicate(self, primary: RedisServer, replica: RedisServer) -> bool:
+        self.ask(replica, "CLUSTER", "REPLICATE", self.node_id(primary))
+        return True
+
+    def wait_until_usable(self) -> None:
+        wait_until(lambda: all(map(self._is_usable, self.servers)))
+
+    def _is_usable(self, server: RedisServer) -> bool:
+        info = self.ask(server, "CLUSTER INFO")
+        fields = info if isinstance(info, dict) else dict(line.split(":") for line in info.split())
+        known, state = int(fields["cluster_known_nodes"]), fields["cluster_state"]
+        return known == len(self.servers) and state == "ok"
+
+
+@dataclass
+class SentinelGroup(RedisGroup):
+    """A master, its replica, and Sentinels, which a test leaves running."""
+
+    sentinels: list[RedisServer] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
+        return f"redis+sentinel://{hosts}/{_SERVICE}/0"
+
+    def direct(self, *, decode_responses: bool = False) -> Redis:
+        return Redis(port=self.master.port, decode_responses=decode_responses)
+
+    def fields(self) -> dict[str, str]:
+        """What the first Sentinel knows of the master."""
+        with Redis.from_url(self.sentinels[0].url, decode_responses=True) as client:
+            return dict(client.sentinel_master(_SERVICE))
+
+    @property
+    def master(self) -> RedisServer:
+        port = int(self.fields()["port"])
+        return next(server for server in self.servers if server.port == port)
+
+    def wait_until_usable(self) -> None:
+        wait_until(self._is_usable)
+
+    def _is_usable(self) -> bool:
+        fields = self.fields()
+        others = int(fields["num-other-sentinels"])
+        with self.direct(decode_responses=True) as client:
+            info = client.info("replication")
+        is_synchronous = info.get("slave0", {}).get("state") == "online"
+        flags = str(fields["flags"]).split(",") if isinstance(fields["flags"], str) else list(fields["flags"])
+        return (
+            is_synchronous
+            and info["role"] == "master"
+            and int(fields["num-slaves"]) >= 1
+            and others == len(self.sentinels) - 1
+            and flags == ["master"]
+        )
+
+
+def _server_in(directory: Path, *options: str) -> RedisServer:
+    directory.mkdir()
+    return started_server(directory, options)
+
+
+@contextmanager
+def redis_cluster(*options: str, replicas: int = 0) -> Iterator[ClusterGroup]:
+    """Run a Cluster of three primary nodes, some of them with a replica."""
+    require_redis()
+    with TemporaryDirectory() as directory:
+        group = ClusterGroup([])
+        try:
+            for number in range(3 + replicas):
+                own = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+                own += ("--cluster-node-timeout", str(_NODE_TIMEOUT), *options)
+                group.servers.append(_server_in(Path(directory, str(number)), *own))
+            group.create(group.servers[3:])
+            yield group
+        finally:
+            group.stop()
+
+
+@contextmanager
+def redis_sentinels(*options: str, count: int = 1) -> Iterator[SentinelGroup]:
+    """Run a master, a replica and Sentinels."""
+    require_redis()
+    with TemporaryDirectory() as name:
+        directory = Path(name)
+        group = SentinelGroup([])
+        try:
+            options = (*options, "--repl-diskless-sync-delay", "0")
+            master = _server_in(directory / "master", *options)
+            group.servers.append(master)
+            follow = ("--replicaof", f"127.0.0.1 {master.port}")
+            group.servers.append(_server_in(directory / "replica", *options, *follow))
+            for number in range(count):
+                group.sentinels.append(_start_sentinel(directory / f"sentinel{number}", master, count))
+            group.wait_until_usable()
+            yield group
+        finally:
+            group.stop()
+            for sentinel in group.sentinels:
+                sentinel.stop()
+
+
+class SharedGroups:
+    """Servers of each kind for many tests; a group is started once, and is empty before each test."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._groups: dict[str, RedisGroup] = {}
+
+    @contextmanager
+    def of_kind(self, kind: str, *options: str) -> Iterator[RedisServer | RedisGroup]:
+        """Run servers: a single one of its own with options, or the group."""
+        if kind == "single":
+            with redis_server(*options) as server:
+                yield server
+            return
+        if kind not in self._groups:
+            start = redis_cluster if kind == "cluster" else redis_sentinels
+            self._groups[kind] = self._stack.enter_context(start(*DURABLE))
+        self._groups[kind].clear()
+        yield self._groups[kind]
+
+
+def _start_sentinel(directory: Path, master: RedisServer, count: int) -> RedisServer:
+    directory.mkdir()
+    configuration = directory / "sentinel.conf"
+    configuration.write_text(
+        f"sentinel monitor {_SERVICE} 127.0.0.1 {master.port} {count // 2 + 1}\n"
+        f"sentinel down-after-milliseconds {_SERVICE} {_DOWN_AFTER}\n"
+        f"sentinel failover-timeout {_SERVICE} 3000\n"
+    )
+    sentinel = RedisServer(directory, free_port(), configuration=(str(configuration), "--sentinel"))
+    sentinel.start()
+    return sentinel
