@@ -86,11 +86,11 @@ def _address(text: str, kind: Kind) -> tuple[str, int]:
 
 
 def _service_and_database(path: str, kind: Kind) -> tuple[str, str]:
-    """Name of the Sentinels' service and number of the database. Raises ValueError."""
+    """Name of the Sentinels' service and number of the database, empty in a Cluster. Raises ValueError."""
     if kind == "cluster":
         if not _CLUSTER_PATH.fullmatch(path):
             raise ValueError(_fault(kind, "and nothing after the hosts: a Cluster has one database"))
-        return "", "0"
+        return "", ""
     match = _SERVICE_PATH.fullmatch(path)
     if match is None:
         raise ValueError(

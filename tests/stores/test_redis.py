@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from stores.test_memory import check_store_interface
-from support.redis_groups import KINDS, RedisGroup, SharedGroups, wait_until
+from support.redis_groups import KINDS, RedisGroup, SharedGroups
 from support.redis_server import RedisServer, redis_server
 
 from gateway.stores.base import StoreStats

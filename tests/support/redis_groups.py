@@ -1,4 +1,4 @@
-"""Real Redis servers that belong together: the nodes of a Cluster, or a master with its replica and Sentinels."""
+"""Real Redis servers that belong together: nodes of a Cluster; a master, its replica and Sentinels."""
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +11,7 @@ from typing import Any
 
 from redis import Redis
 from redis.cluster import RedisCluster
-from redis.exceptions import RedisError
-
-from gateway.stores.redis_sync_client import open_sync_client
+from redis.exceptions import ReadOnlyError, RedisError
 from support.redis_server import RedisServer, free_port, redis_server, require_redis, started_server
 
 #: Milliseconds after which a node or a master counts as away.
@@ -34,6 +32,14 @@ def wait_until(condition: Callable[[], object], seconds: float = _PATIENCE) -> N
                 return
         assert monotonic() < deadline, "it did not come true"
         sleep(0.02)
+
+
+def cut_replication(master: RedisServer) -> None:
+    """Let a master confirm writes that its replica never gets."""
+    with Redis.from_url(master.url) as client:
+        client.execute_command("ACL", "SETUSER", "default", "-psync", "-sync", "-replconf")
+        client.client_kill_filter(_type="replica")
+        wait_until(lambda: not client.info("replication")["connected_slaves"])
 
 
 @dataclass
@@ -75,14 +81,16 @@ class RedisGroup:
     def clear(self) -> None:
         """Start what a test has stopped, and delete everything."""
         for server in self.servers:
-            if server._process is not None:
-                server.signal(signal.SIGCONT)
-        self.start()
-        for server in self.servers:
-            with Redis.from_url(server.url) as client, suppress(RedisError):
-                client.flushall()
+            if server._process is None:
+                server.start()
+            server.signal(signal.SIGCONT)
+            with Redis.from_url(server.url) as client:
                 client.execute_command("ACL", "SETUSER", "default", "+@all")
                 client.config_set("maxmemory", "0")
+        self.wait_until_usable()
+        for server in self.servers:
+            with Redis.from_url(server.url) as client, suppress(ReadOnlyError):
+                client.flushall()
 
 
 class ClusterGroup(RedisGroup):
@@ -206,10 +214,10 @@ def redis_sentinels(*options: str, count: int = 1) -> Iterator[SentinelGroup]:
         group = SentinelGroup([])
         try:
             options = (*options, "--repl-diskless-sync-delay", "0")
-            master = _server_in(directory / "master", *options)
+            master = _configured_server(directory / "master", "", *options)
             group.servers.append(master)
-            follow = ("--replicaof", f"127.0.0.1 {master.port}")
-            group.servers.append(_server_in(directory / "replica", *options, *follow))
+            follow = f"replicaof 127.0.0.1 {master.port}\n"
+            group.servers.append(_configured_server(directory / "replica", follow, *options))
             for number in range(count):
                 group.sentinels.append(_start_sentinel(directory / f"sentinel{number}", master, count))
             group.wait_until_usable()
@@ -249,6 +257,17 @@ def _start_sentinel(directory: Path, master: RedisServer, count: int) -> RedisSe
         f"sentinel down-after-milliseconds {_SERVICE} {_DOWN_AFTER}\n"
         f"sentinel failover-timeout {_SERVICE} 3000\n"
     )
-    sentinel = RedisServer(directory, free_port(), configuration=(str(configuration), "--sentinel"))
-    sentinel.start()
-    return sentinel
+    return _started(RedisServer(directory, free_port(), configuration=(str(configuration), "--sentinel")))
+
+
+def _configured_server(directory: Path, text: str, *options: str) -> RedisServer:
+    """A server with a file of settings, which Sentinels change, so that it keeps its role after a restart."""
+    directory.mkdir()
+    configuration = directory / "redis.conf"
+    configuration.write_text(text)
+    return _started(RedisServer(directory, free_port(), options, configuration=(str(configuration),)))
+
+
+def _started(server: RedisServer) -> RedisServer:
+    server.start()
+    return server
