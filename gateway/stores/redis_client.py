@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.client import PubSub
-from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.cluster import ClusterNode, PipelineCommand
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
@@ -132,6 +132,49 @@ class ClusterClient(RedisClient):
             await self._cluster.nodes_manager.aclose(nodes)
 
 
+class _Cluster(RedisCluster):
+    """Cluster whose slots may move while it is in use.
+
+    redis-py 8.1 sends ASKING and the command that follows it through different connections of a node, and does
+    not find a node that has no slot yet (redis-py issue 4015).
+    """
+
+    def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
+        """Return a node; by its name only the target of ASK is looked up."""
+        if node_name is None:
+            return super().get_node(host, port)
+        node = super().get_node(node_name=node_name)
+        if node is not None:
+            return _AskedNode(node, is_temporary=False)
+        host, _, number = node_name.rpartition(":")
+        return _AskedNode(ClusterNode(host, int(number), **self.connection_kwargs), is_temporary=True)
+
+
+class _AskedNode:
+    """Node that gets ASKING and the command through one connection."""
+
+    def __init__(self, node: ClusterNode, *, is_temporary: bool) -> None:
+        self._node = node
+        self._is_temporary = is_temporary
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._node, name)
+
+    async def execute_command(self, *arguments: Any, asking: bool = False, **options: Any) -> Any:
+        """Return the response to a command; ASKING is sent together with it. Raises as a node does."""
+        if arguments == ("ASKING",):
+            return None
+        commands = [PipelineCommand(0, "ASKING"), PipelineCommand(1, *arguments, **options)]
+        try:
+            await self._node.execute_pipeline(commands)
+        finally:
+            if self._is_temporary:
+                await self._node.disconnect()
+        if isinstance(commands[1].result, Exception):
+            raise commands[1].result
+        return commands[1].result
+
+
 class _MasterPool(SentinelConnectionPool):
     """Connections to the master; closes those to the Sentinels, too."""
 
@@ -163,7 +206,7 @@ def open_client(url: str, timeout: float, *, repetitions: int = 0) -> RedisClien
         )
     options |= timeouts(_NODE_SHARE * timeout)
     nodes = [ClusterNode(host, port) for host, port in servers.addresses]
-    cluster = RedisCluster(startup_nodes=nodes, retry=retry, **options)
+    cluster = _Cluster(startup_nodes=nodes, retry=retry, **options)
     return ClusterClient(cluster, {**options, "retry": Retry(NoBackoff(), 0)})
 
 

@@ -111,6 +111,32 @@ class ClusterGroup(RedisGroup):
     def node_id(self, server: RedisServer) -> str:
         return str(self.ask(server, "CLUSTER MYID"))
 
+    def owner_of(self, key: str) -> RedisServer:
+        """The node that has a key's slot."""
+        with self.direct() as client:
+            port = client.get_node_from_key(key).port
+        return next(server for server in self.servers if server.port == port)
+
+    def moving(self, tag: str, stack: ExitStack) -> Callable[[str], None]:
+        """Begin to move the slot of a tag to another node; `stack` ends it. Return how a key is moved."""
+        source = self.owner_of(tag)
+        target = next(server for server in self.servers if server is not source)
+        slot = self.ask(source, "CLUSTER", "KEYSLOT", tag)
+        self.ask(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", self.node_id(source))
+        self.ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", self.node_id(target))
+
+        def move(key: str) -> None:
+            self.ask(source, "MIGRATE", "127.0.0.1", target.port, key, 0, 5_000)
+
+        def end() -> None:
+            for key in self.ask(source, "CLUSTER", "GETKEYSINSLOT", slot, 100):
+                move(key)
+            for server in (target, source):
+                self.ask(server, "CLUSTER", "SETSLOT", slot, "NODE", self.node_id(target))
+
+        stack.callback(end)
+        return move
+
     def create(self, replicas: Sequence[RedisServer] = ()) -> None:
         primaries = [server for server in self.servers if server not in replicas]
         bounds = [_SLOTS * number // len(primaries) for number in range(len(primaries) + 1)]

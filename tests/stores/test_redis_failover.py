@@ -1,0 +1,134 @@
+"""Store in Redis while servers fail: what Redis loses, and nodes and slots that move."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from time import monotonic
+
+import pytest
+from redis import Redis
+from stores.test_redis_channel import wait_until
+from support.redis_groups import (
+    DURABLE,
+    ClusterGroup,
+    SentinelGroup,
+    SharedGroups,
+    cut_replication,
+    redis_cluster,
+)
+from support.redis_server import RedisServer, redis_server
+
+from gateway.stores.redis import RedisStore
+
+pytestmark = pytest.mark.anyio
+
+KEYS = ["a configured key"]
+#: A name in the slots of the first node, and its twin among invalidation counters.
+COUNTER = "counter/site/Patient"
+TIMEOUT = 0.5
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[ClusterGroup]:
+    with redis_cluster(*DURABLE, replicas=3) as servers:
+        yield servers
+
+
+@pytest.fixture
+def sentinels(redis_groups: SharedGroups) -> Iterator[SentinelGroup]:
+    with redis_groups.of_kind("sentinel") as servers:
+        assert isinstance(servers, SentinelGroup)
+        yield servers
+
+
+async def until_usable(store: RedisStore) -> float:
+    """Seconds until the store works again; no attempt takes longer than a command may."""
+    start = monotonic()
+    while problem := await within_time(store.problem):
+        assert monotonic() < start + 20, problem
+        await asyncio.sleep(0.05)
+    return monotonic() - start
+
+
+async def within_time(command: Callable[[], object]) -> str:
+    async with asyncio.timeout(5 * TIMEOUT):
+        return await command()  # type: ignore[misc, no-any-return]
+
+
+async def check_lost_increment(store: RedisStore, lose: Callable[[], None], fail: Callable[[], None]) -> None:
+    """Check that a counter whose last increment Redis lost has none of its earlier numbers."""
+    await store.increment("plain", 1, 60)
+    numbers = [await store.increment(COUNTER, amount, 60) for amount in (1, 0)]
+    assert numbers[0] == numbers[1]
+    lose()
+    numbers.append(await store.increment(COUNTER, 5, 60))
+    await asyncio.to_thread(fail)
+    await until_usable(store)
+    assert await store.increment("plain", 0, 60) == 1
+    assert await store.increment(COUNTER, 0, 60) not in numbers
+    await store.aclose()
+
+
+async def test_older_file_gives_a_counter_no_earlier_number() -> None:
+    with redis_server() as server:
+
+        def save() -> None:
+            with server.direct() as direct:
+                direct.save()
+
+        def restart() -> None:
+            server.stop()
+            server.start()
+
+        await check_lost_increment(RedisStore(server.url, KEYS), save, restart)
+
+
+async def test_sentinel_failover_gives_a_counter_no_earlier_number(sentinels: SentinelGroup) -> None:
+    master = sentinels.master
+    await check_lost_increment(RedisStore(sentinels.url, KEYS), lambda: cut_replication(master), master.stop)
+
+
+async def test_cluster_failover_gives_a_counter_no_earlier_number(cluster: ClusterGroup) -> None:
+    owner = cluster.owner_of(f"halo-gateway/{COUNTER}")
+    await check_lost_increment(RedisStore(cluster.url, KEYS), lambda: cut_replication(owner), owner.stop)
+
+
+async def test_counter_of_a_replica_is_refused(sentinels: SentinelGroup) -> None:
+    replica = next(server for server in sentinels.servers if server is not sentinels.master)
+    store = RedisStore(replica.url, KEYS)
+    with pytest.raises(ConnectionError, match="ReadOnlyError"):
+        await store.increment(COUNTER, 0, 60)
+    await store.aclose()
+
+
+async def test_commands_follow_slots_that_move(redis_groups: SharedGroups) -> None:
+    with redis_groups.of_kind("cluster") as servers:
+        assert isinstance(servers, ClusterGroup)
+        store, names = RedisStore(servers.url, KEYS), [f"value/{{moving}}{number}" for number in range(8)]
+        await asyncio.gather(*(store.set(name, b"1", 60) for name in names))
+        with ExitStack() as stack:
+            move = servers.moving("moving", stack)
+            for name in names[:4]:
+                move(f"halo-gateway/{name}")
+            for _ in range(3):
+                values = await asyncio.gather(*(store.get(name) for name in names))
+                assert values == [b"1"] * 8
+                assert await store.increment("{moving}absent", 1, 60)
+                for name in names:
+                    assert await store.get(name) == b"1"
+        assert await store.get(names[0]) == b"1"
+        await store.delete(*names)
+        assert [await store.get(name) for name in names] == [None] * 8
+        await store.aclose()
+
+
+async def test_node_without_replica_is_a_problem_until_it_is_back(redis_groups: SharedGroups) -> None:
+    with redis_groups.of_kind("cluster") as servers:
+        store = RedisStore(servers.url, KEYS)
+        assert await store.problem() == ""
+        servers.servers[1].stop()
+        for _ in range(3):
+            assert "does not accept writes" in await within_time(store.problem)
+        servers.servers[1].start()
+        await until_usable(store)
+        await store.aclose()
