@@ -15,6 +15,7 @@ from support.redis_groups import (
     SharedGroups,
     cut_replication,
     redis_cluster,
+    redis_sentinels,
 )
 from support.redis_server import RedisServer, redis_server
 
@@ -23,9 +24,8 @@ from gateway.stores.redis import RedisStore
 pytestmark = pytest.mark.anyio
 
 KEYS = ["a configured key"]
-#: A name in the slots of the first node, and its twin among invalidation counters.
 COUNTER = "counter/site/Patient"
-TIMEOUT = 0.5
+TIMEOUT = 1.0
 
 
 @pytest.fixture(scope="module")
@@ -80,22 +80,26 @@ async def test_older_file_gives_a_counter_no_earlier_number() -> None:
             server.stop()
             server.start()
 
-        await check_lost_increment(RedisStore(server.url, KEYS), save, restart)
+        await check_lost_increment(RedisStore(server.url, KEYS, TIMEOUT), save, restart)
 
 
-async def test_sentinel_failover_gives_a_counter_no_earlier_number(sentinels: SentinelGroup) -> None:
-    master = sentinels.master
-    await check_lost_increment(RedisStore(sentinels.url, KEYS), lambda: cut_replication(master), master.stop)
+async def test_sentinel_failover_gives_a_counter_no_earlier_number() -> None:
+    with redis_sentinels(*DURABLE) as servers:
+        master = servers.master
+        store = RedisStore(servers.url, KEYS, TIMEOUT)
+        await check_lost_increment(store, lambda: cut_replication(master), master.stop)
 
 
 async def test_cluster_failover_gives_a_counter_no_earlier_number(cluster: ClusterGroup) -> None:
     owner = cluster.owner_of(f"halo-gateway/{COUNTER}")
-    await check_lost_increment(RedisStore(cluster.url, KEYS), lambda: cut_replication(owner), owner.stop)
+    await check_lost_increment(
+        RedisStore(cluster.url, KEYS, TIMEOUT), lambda: cut_replication(owner), owner.stop
+    )
 
 
 async def test_counter_of_a_replica_is_refused(sentinels: SentinelGroup) -> None:
     replica = next(server for server in sentinels.servers if server is not sentinels.master)
-    store = RedisStore(replica.url, KEYS)
+    store = RedisStore(replica.url, KEYS, TIMEOUT)
     with pytest.raises(ConnectionError, match="ReadOnlyError"):
         await store.increment(COUNTER, 0, 60)
     await store.aclose()
@@ -104,7 +108,10 @@ async def test_counter_of_a_replica_is_refused(sentinels: SentinelGroup) -> None
 async def test_commands_follow_slots_that_move(redis_groups: SharedGroups) -> None:
     with redis_groups.of_kind("cluster") as servers:
         assert isinstance(servers, ClusterGroup)
-        store, names = RedisStore(servers.url, KEYS), [f"value/{{moving}}{number}" for number in range(8)]
+        store, names = (
+            RedisStore(servers.url, KEYS, TIMEOUT),
+            [f"value/{{moving}}{number}" for number in range(8)],
+        )
         await asyncio.gather(*(store.set(name, b"1", 60) for name in names))
         with ExitStack() as stack:
             move = servers.moving("moving", stack)
@@ -124,7 +131,7 @@ async def test_commands_follow_slots_that_move(redis_groups: SharedGroups) -> No
 
 async def test_node_without_replica_is_a_problem_until_it_is_back(redis_groups: SharedGroups) -> None:
     with redis_groups.of_kind("cluster") as servers:
-        store = RedisStore(servers.url, KEYS)
+        store = RedisStore(servers.url, KEYS, TIMEOUT)
         assert await store.problem() == ""
         servers.servers[1].stop()
         for _ in range(3):

@@ -24,6 +24,9 @@ KINDS = ("single", "sentinel", "cluster")
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
+_QUICK_REPLICATION = ("--repl-diskless-sync-delay", "0")
+
+
 def wait_until(condition: Callable[[], object], seconds: float = _PATIENCE) -> None:
     deadline = monotonic() + seconds
     while True:
@@ -153,8 +156,10 @@ class ClusterGroup(RedisGroup):
             wait_until(lambda primary=primary, replica=replica: self._replicate(primary, replica))
 
     def _replicate(self, primary: RedisServer, replica: RedisServer) -> bool:
+        """Let one node follow another; return whether it has all data."""
         self.ask(replica, "CLUSTER", "REPLICATE", self.node_id(primary))
-        return True
+        with Redis.from_url(replica.url) as client:
+            return bool(client.info("replication").get("master_link_status") == "up")
 
     def wait_until_usable(self) -> None:
         wait_until(lambda: all(map(self._is_usable, self.servers)))
@@ -223,7 +228,7 @@ def redis_cluster(*options: str, replicas: int = 0) -> Iterator[ClusterGroup]:
         try:
             for number in range(3 + replicas):
                 own = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-                own += ("--cluster-node-timeout", str(_NODE_TIMEOUT), *options)
+                own += ("--cluster-node-timeout", str(_NODE_TIMEOUT), *options, *_QUICK_REPLICATION)
                 group.servers.append(_server_in(Path(directory, str(number)), *own))
             group.create(group.servers[3:])
             yield group
@@ -239,7 +244,7 @@ def redis_sentinels(*options: str, count: int = 1) -> Iterator[SentinelGroup]:
         directory = Path(name)
         group = SentinelGroup([])
         try:
-            options = (*options, "--repl-diskless-sync-delay", "0")
+            options += _QUICK_REPLICATION
             master = _configured_server(directory / "master", "", *options)
             group.servers.append(master)
             follow = f"replicaof 127.0.0.1 {master.port}\n"
