@@ -11,6 +11,7 @@ from stores.test_fallback import until_back
 from stores.test_redis_channel import wait_until
 from structlog.testing import capture_logs
 from support.cache import PATIENT, Practice, status
+from support.redis_groups import SentinelGroup, cut_replication, redis_sentinels
 from support.redis_server import RedisServer, redis_server
 from support.requests import json_response
 
@@ -44,7 +45,7 @@ def unfreeze(server: RedisServer) -> None:
 class RedisPractice(Practice):
     """A practice behind one of several replicas, whose cache is in Redis."""
 
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, server: RedisServer | SentinelGroup) -> None:
         super().__init__(lock_seconds=1.0)
         self.redis = RedisStore(server.url, ["synthetic key"], timeout=2)
         self.shared_store = FallbackStore(self.redis, MemoryStore, probe_interval=0.05)
@@ -62,7 +63,7 @@ class RedisPractice(Practice):
 
 
 @asynccontextmanager
-async def redis_practice(server: RedisServer) -> AsyncIterator[RedisPractice]:
+async def redis_practice(server: RedisServer | SentinelGroup) -> AsyncIterator[RedisPractice]:
     practice = RedisPractice(server)
     try:
         yield practice
@@ -95,6 +96,24 @@ async def test_write_during_redis_outage_invalidates_after_it(
             assert b"other" in (await practice.get()).body
             assert b"other" in (await replica.get()).body
             assert len(replica.upstream_requests) == 0
+
+
+async def test_response_from_before_a_write_that_redis_lost_is_not_served() -> None:
+    with redis_sentinels(*DURABLE) as servers, capture_logs():
+        master = servers.master
+        async with redis_practice(servers) as practice:
+            await practice.get()
+            cut_replication(master)
+            await practice.write()
+            practice.response = json_response({**PATIENT, "gender": "other"})
+            master.stop()
+            async with asyncio.timeout(20):
+                while await practice.redis.problem():
+                    await asyncio.sleep(0.1)
+            async with redis_practice(servers) as replica:
+                replica.response = practice.response
+                assert b"other" in (await replica.get()).body
+                assert "hit" in status(await replica.get())
 
 
 async def test_full_redis_is_bypassed_until_it_has_memory() -> None:

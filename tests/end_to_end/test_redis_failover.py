@@ -93,8 +93,7 @@ class Load:
         self.gateways = gateways
         self.client = client
         self.ended = Event()
-        #: Patients that are written; the others keep their version.
-        self.patients = PATIENTS
+        self.is_writing = True
         self.writes: list[Write] = []
         self.reads: list[Read] = []
         self.failures: list[str] = []
@@ -102,15 +101,19 @@ class Load:
     def write(self) -> None:
         bodies = {patient: self.client.get(self.gateways[0].path(patient)).json() for patient in PATIENTS}
         version = 0
-        while not self.ended.is_set():
+        while not self.ended.wait(0.05):
+            if not self.is_writing:
+                continue
             version += 1
-            gateway, patient = self.gateways[version % 2], self.patients[version // 2 % len(self.patients)]
+            gateway, patient = self.gateways[version % 2], PATIENTS[version // 2 % len(PATIENTS)]
             body = bodies[patient] | {"name": [{"family": f"v{version}", "given": ["Test"]}]}
             headers = {"content-type": "application/fhir+json"}
-            self._note(self.client.put(gateway.path(patient), json=body, headers=headers))
+            response = self.client.put(gateway.path(patient), json=body, headers=headers)
+            if response.status_code == httpx.codes.GATEWAY_TIMEOUT:
+                continue  # a busy machine: this version may appear, but is not due
+            self._note(response)
             gateway.written[patient] = version
             self.writes.append(Write(patient, version, monotonic()))
-            sleep(0.05)
 
     def read(self, gateway: Gateway) -> None:
         for number in count():
@@ -189,18 +192,20 @@ def test_failover_serves_no_old_answer_and_doubles_no_count(pair: Pair, kind: st
         with ThreadPoolExecutor() as executor:
             gateways = list(executor.map(lambda path: start_gateway(stack, pair, redis, path), paths))
         with running_load(gateways) as load:
-            sleep(2)
+            sleep(1.5)
             safe = len(pair.sent())
             sleep(FLUSH)
             cut_replication(master)
             sleep(1)
-            load.patients = PATIENTS[:-1]  # what Redis will lose of the last one, no later write mends
-            sleep(0.1)
+            load.is_writing = kind != "sentinel"  # no later write mends what Redis loses
+            sleep(0.2)
             master.stop()
             killed, uncertain = monotonic(), len(pair.sent()) - safe
             load.wait_until(is_down=True)
             up = load.wait_until(is_down=False)
-            sleep(2)
+            sleep(1.5)
+            load.is_writing = True
+            sleep(1)
         assert load.failures == []
         assert [read for read in load.reads if read.found < read.own] == []
         is_shared = [read for read in load.reads if not killed - 0.5 < read.time < up + BOUND]
