@@ -74,7 +74,11 @@ class Redis(Section):
     """The store shared by replicas."""
 
     url: RedisUrl | None = Field(
-        None, description="URL of Redis: redis:// or rediss://. Percent-encode / # ? @ and % in its password."
+        None,
+        description="URL of Redis: redis://:password@host:6379/0,"
+        " redis+sentinel://:password@host:26379,host2:26379/mymaster/0 or"
+        " redis+cluster://:password@host:7001,host2:7002; rediss for TLS. Percent-encode / # ? @ and % in its"
+        " password.",
     )
     timeout: Seconds = Field(
         0.5,

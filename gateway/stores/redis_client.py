@@ -135,8 +135,8 @@ class ClusterClient(RedisClient):
 class _Cluster(RedisCluster):
     """Cluster whose slots may move while it is in use.
 
-    redis-py 8.1 sends ASKING and the command that follows it through different connections of a node, and does
-    not find a node that has no slot yet (redis-py issue 4015).
+    redis-py 8.1 sends ASKING and the command that follows it through different connections of a node, and
+    does not find a node that has no slot yet (redis-py issue 4015).
     """
 
     def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
@@ -160,8 +160,9 @@ class _AskedNode:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._node, name)
 
-    async def execute_command(self, *arguments: Any, asking: bool = False, **options: Any) -> Any:
+    async def execute_command(self, *arguments: Any, **options: Any) -> Any:
         """Return the response to a command; ASKING is sent together with it. Raises as a node does."""
+        options.pop("asking", None)  # of another command
         if arguments == ("ASKING",):
             return None
         commands = [PipelineCommand(0, "ASKING"), PipelineCommand(1, *arguments, **options)]

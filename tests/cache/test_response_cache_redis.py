@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from stores.test_fallback import until_back
 from stores.test_redis_channel import wait_until
+from stores.test_redis_failover import until_usable
 from structlog.testing import capture_logs
 from support.cache import PATIENT, Practice, status
 from support.redis_groups import SentinelGroup, cut_replication, redis_sentinels
@@ -107,9 +108,7 @@ async def test_response_from_before_a_write_that_redis_lost_is_not_served() -> N
             await practice.write()
             practice.response = json_response({**PATIENT, "gender": "other"})
             master.stop()
-            async with asyncio.timeout(20):
-                while await practice.redis.problem():
-                    await asyncio.sleep(0.1)
+            await until_usable(practice.redis)
             async with redis_practice(servers) as replica:
                 replica.response = practice.response
                 assert b"other" in (await replica.get()).body

@@ -6,6 +6,7 @@ import redis.asyncio
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.settings.redis_url import RedisUrl
+from gateway.stores.redis_client import open_client
 
 URLS = TypeAdapter(RedisUrl)
 
@@ -27,6 +28,40 @@ def test_valid_url_creates_both_clients(url: str) -> None:
     assert URLS.validate_python(url).get_secret_value() == url
     for pool in (redis.asyncio.BlockingConnectionPool, redis.ConnectionPool):
         assert pool.from_url(url).make_connection()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+sentinel://user:Zz%2Fyzx@a:26379,[::1],c:1/mymaster/3?client_name=g&protocol=3",
+        "rediss+sentinel://a/m?ssl_cert_reqs=none&ssl_check_hostname=no&sentinel_username=u&sentinel_password=Zzyzx",
+        "redis+cluster://:Zzyzx@a:7001,b:7002?health_check_interval=30&socket_keepalive=no",
+        "rediss+cluster://a?ssl_cert_reqs=none&ssl_ciphers=ECDHE-RSA-AES128-GCM-SHA256",
+    ],
+)
+def test_valid_url_of_several_servers_creates_a_client(url: str) -> None:
+    assert URLS.validate_python(url).get_secret_value() == url
+    assert open_client(url, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("redis+sentinel://Zzyzx:1", "with the name that the Sentinels have"),
+        ("redis+cluster://Zzyzx/1", "a Cluster has one database"),
+        ("redis+cluster://h?db=1", "only these options are allowed after ?"),
+        ("redis+cluster://h?sentinel_password=Zzyzx", "only these options are allowed after ?"),
+        ("rediss+cluster://h?ssl_ca_path=/Zzyzx", "only these options are allowed after ?"),
+        ("redis+sentinel://h/m?db=1", "only these options are allowed after ?"),
+        ("redis+sentinel://h/m?ssl_cert_reqs=none", "only these options are allowed after ?"),
+        ("redis+sentinel://h/m?x", "must be a Redis URL"),
+        ("rediss+sentinel://h/m?ssl_ca_certs=/Zzyzx", "an invalid value: write redis+sentinel://"),
+        ("rediss+cluster://h?ssl_ca_certs=/Zzyzx", "an invalid value: write redis+cluster://"),
+        ("redis+sentinal://h/m", "redis+sentinel:// or redis+cluster:// for several servers"),
+    ],
+)
+def test_invalid_url_of_several_servers_is_rejected(url: str, message: str) -> None:
+    assert message in error_message(url)
 
 
 @pytest.mark.parametrize(

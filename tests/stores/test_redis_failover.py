@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from time import monotonic
 
 import pytest
-from redis import Redis
-from stores.test_redis_channel import wait_until
 from support.redis_groups import (
     DURABLE,
     ClusterGroup,
@@ -17,7 +15,7 @@ from support.redis_groups import (
     redis_cluster,
     redis_sentinels,
 )
-from support.redis_server import RedisServer, redis_server
+from support.redis_server import redis_server
 
 from gateway.stores.redis import RedisStore
 
