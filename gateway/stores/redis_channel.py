@@ -18,7 +18,7 @@ from gateway.stores.redis_client import FAILURES, open_client
 _NAME = b"halo-gateway/invalidations"
 #: Beginning of the names of heartbeats. The braces place them in the slot of the messages (Redis Cluster), so
 #: that one node keeps all in one order.
-_HEARTBEAT_PREFIX = b"{%b}" % _NAME
+_HEARTBEAT_PREFIX = b"%b/{%b}" % (_NAME, _NAME)
 #: Seconds between heartbeats, and the age at which the last one that came back says nothing any more.
 _HEARTBEAT_SECONDS, MAX_DELAY = 0.25, 1.0
 #: Seconds without a message, not even a heartbeat, after which a connection is given up.

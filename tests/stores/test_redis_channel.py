@@ -118,6 +118,6 @@ async def test_bytes_that_are_no_message_are_ignored(redis: RedisServer | RedisG
         with redis.direct() as client:
             publish = client.spublish if "cluster" in redis.url else client.publish
             publish("halo-gateway/invalidations", data)
-            publish(b"{halo-gateway/invalidations}" + channel._id, data)
+            publish(channel._heartbeat_name, data)
             publish("halo-gateway/invalidations", b"i" * 16 + b"whole")
         await wait_until(lambda: messages == [b"whole"])

@@ -9,8 +9,7 @@ from redis import Redis
 from redis.asyncio import SSLConnection
 from support.redis_groups import ClusterGroup, SentinelGroup, SharedGroups, redis_sentinels
 
-from gateway.stores.redis_client import (
-    FAILURES, connection_options, open_client, sentinel_options)
+from gateway.stores.redis_client import FAILURES, connection_options, open_client, sentinel_options
 from gateway.stores.redis_servers import parse_redis_url
 
 pytestmark = pytest.mark.anyio
