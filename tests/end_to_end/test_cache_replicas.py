@@ -13,7 +13,8 @@ import pytest
 from conftest import KEY, Pair
 from end_to_end.cached_gateway import replica
 from end_to_end.test_cache import billed_queries, cache_status, send_concurrently
-from support.redis_server import RedisServer, redis_server
+from support.redis_groups import KINDS, RedisGroup, SharedGroups
+from support.redis_server import RedisServer
 
 from gateway.emulator.sites import SYDNEY
 from gateway.server.serve import ThreadedServer
@@ -21,14 +22,14 @@ from gateway.server.serve import ThreadedServer
 PATH = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient?gender=female&_count=5"
 
 
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    with redis_server() as server:
-        yield server
+@pytest.fixture(params=KINDS)
+def redis(request: pytest.FixtureRequest, redis_groups: SharedGroups) -> Iterator[RedisServer | RedisGroup]:
+    with redis_groups.of_kind(request.param) as servers:
+        yield servers
 
 
 @pytest.fixture
-def replicas(pair: Pair, redis: RedisServer) -> Iterator[tuple[str, str]]:
+def replicas(pair: Pair, redis: RedisServer | RedisGroup) -> Iterator[tuple[str, str]]:
     with (
         ThreadedServer(replica(pair.emulator.url, redis.url)) as first,
         ThreadedServer(replica(pair.emulator.url, redis.url)) as second,
@@ -70,7 +71,9 @@ def test_write_through_one_replica_is_visible_through_the_other(replicas: tuple[
     assert get(second, path).json()["gender"] == "unknown"
 
 
-def test_replicas_cache_without_redis(pair: Pair, redis: RedisServer, replicas: tuple[str, str]) -> None:
+def test_replicas_cache_without_redis(
+    pair: Pair, redis: RedisServer | RedisGroup, replicas: tuple[str, str]
+) -> None:
     redis.stop()
     for url in replicas:
         assert get(url).status_code == 200
@@ -79,7 +82,7 @@ def test_replicas_cache_without_redis(pair: Pair, redis: RedisServer, replicas: 
 
 
 @contextmanager
-def process(pair: Pair, redis: RedisServer) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def process(pair: Pair, redis: RedisServer | RedisGroup) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A replica in a separate process."""
     program = Path(__file__).parent / "cached_gateway.py"
     command = [sys.executable, str(program), pair.emulator.url, redis.url]
@@ -92,7 +95,7 @@ def process(pair: Pair, redis: RedisServer) -> Iterator[tuple[subprocess.Popen[s
 
 
 def test_killed_leader_delays_other_replicas_by_the_lock_timeout(
-    pair: Pair, redis: RedisServer, replicas: tuple[str, str]
+    pair: Pair, redis: RedisServer | RedisGroup, replicas: tuple[str, str]
 ) -> None:
     pair.fault(kind="hang", times=1)
     with process(pair, redis) as (leader, url):
