@@ -67,7 +67,7 @@ def parse_redis_url(url: str) -> RedisServers:
     query = urlencode([option for option in options if option not in login])
     host, port = addresses[0]
     node = (
-        f"{SCHEMES[url.partition('://')[0]][1]}://{match['login'] or ''}{_bracketed(host)}:{port}/{database}"
+        f"{SCHEMES[url.partition('://')[0]][1]}://{match['login'] or ''}{_url_host(host)}:{port}/{database}"
     )
     return RedisServers(kind, f"{node}?{query}" if query else node, addresses, service, login)
 
@@ -99,7 +99,7 @@ def _service_and_database(path: str, kind: Kind) -> tuple[str, str]:
     return match["service"], match["db"] or "0"
 
 
-def _bracketed(host: str) -> str:
+def _url_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
