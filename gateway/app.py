@@ -1,10 +1,10 @@
-"""ASGI application: the routes, with one line per upstream and per endpoint."""
+"""ASGI application of one process: all routes, middleware, and what its server calls."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 from starlette.applications import Starlette
@@ -26,129 +26,27 @@ from gateway.admin.today import DaySource
 from gateway.app_builders import prices_of, usual_zone
 from gateway.chain import (
     Chain,
-    halo_chains,
-    mounted_fhir_chain,
-    mounted_passthrough_chain,
-    passthrough_chain,
-    upstream_client,
 )
-from gateway.fhir.interaction import Interaction, allowed_methods
 from gateway.key_derivation import derive_key
-from gateway.plugins.extensions_of import extensions_of
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.server.worker import Worker
-from gateway.settings import MountedUpstream, Settings
-from gateway.sites.engine_version import with_engine_versions
-from gateway.sql.held_polls import is_held
+from gateway.settings import Settings
 from gateway.telemetry.service_metrics import ClientConnections, readiness_reader
-from gateway.upstreams.halo_connect import HALO_CONNECT
+from gateway.upstream_routes import code_system_route, halo_mount, mount_upstream
 from gateway.web import documents
-from gateway.web.app_reader import with_app
 from gateway.web.body_budget import BodyBudget, BodyBudgetMiddleware
 from gateway.web.client_address import client_address
-from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
 from gateway.web.content_coding import RequestDecompression
 from gateway.web.cors import CorsPolicy
 from gateway.web.cors_middleware import cors_routes
 from gateway.web.direct_routes import DirectApplication
-from gateway.web.endpoint import Endpoint, ReportRejection
 from gateway.web.errors import not_found
 from gateway.web.fast_path import FastPathMiddleware, LogRequestFactory
 from gateway.web.logged_responses import LoggedResponses
-from gateway.web.mounted_reader import MountedRequestReader
 from gateway.web.openapi import openapi_endpoint
-from gateway.web.request_reader import RequestReader
 from gateway.webhooks.routes import webhook_routes
 from gateway.worker_routes import WorkerRoutes
-
-FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")
-#: Halo's endpoints that are not FHIR (OpenAPI 26.619, integrator and desktop).
-OTHER_PATHS = (
-    "/integrator/sites",
-    "/integrator/sites/{siteId}",
-    "/integrator/pair-site",
-    "/integrator/pairSite",
-    "/integrator/token",
-)
-SQL_PATHS = (
-    "/integrator/sites/{siteId}/queries/{query:path}",
-    "/desktop/sites/{siteId}/queries/{query:path}",
-)
-
-
-class Mount(NamedTuple):
-    """Routes of one upstream, their chains, and the endpoint of practices."""
-
-    routes: list[Route]
-    chains: tuple[Chain, ...]
-    fhir_endpoint: Endpoint | None = None
-
-
-def endpoint_factory(runtime: Runtime) -> Callable[..., Endpoint]:
-    """Return `Endpoint` with what all endpoints of a process share."""
-    return partial(Endpoint, has_ended=runtime.has_ended.is_set, access_log=runtime.access_log)
-
-
-def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Mount:
-    """Mount Halo Connect: FHIR with all repairs, SQL by the same rules, other endpoints passed through."""
-    upstream = mounted or runtime.settings.upstream
-    extensions = extensions_of(runtime.settings, upstream)
-    client_for = upstream_client(runtime, upstream, extensions)
-    find_site = with_engine_versions(runtime.sites, runtime.engine_versions_of(upstream).local_version)
-    reader = RequestReader(runtime.settings, find_site, mounted, runtime.sites.without_zone)
-    fhir, sql = halo_chains(runtime, upstream, client_for, extensions)
-    passthrough = passthrough_chain(runtime, client_for("halo-sql"))
-    counter = rejection_reports(runtime)
-    endpoint, apps = endpoint_factory(runtime), runtime.apps
-    fhir_endpoint = endpoint(
-        with_app(reader.read_fhir, apps),
-        fhir.handler,
-        counter(),
-        runtime.fast_path_cache,
-        methods_of=allowed_methods,
-    )
-    read_other, read_sql = with_app(reader.read_passthrough, apps), with_app(reader.read_sql, apps)
-    other_endpoint = endpoint(read_other, passthrough.handler, counter(is_fhir=False))
-    sql_endpoint = endpoint(read_sql, sql.handler, counter(is_fhir=False), ends_with_client=is_held)
-    prefix = mounted.path if mounted else ""
-    bases = [prefix + base for base in FHIR_PATHS]
-    fhir_routes = [route for base in bases for route in _fhir_routes(runtime, base, fhir_endpoint)]
-    other_routes = [Route(prefix + path, other_endpoint) for path in OTHER_PATHS]
-    sql_routes = [Route(prefix + path, sql_endpoint) for path in SQL_PATHS]
-    return Mount([*fhir_routes, *sql_routes, *other_routes], (fhir, sql, passthrough), fhir_endpoint)
-
-
-def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mount:
-    """Mount a further upstream below its path; its dialect is Halo Connect, FHIR, or passed through."""
-    dialect = upstream.resolved_dialect
-    if dialect is HALO_CONNECT:
-        return halo_mount(runtime, upstream)
-    extensions, counter = extensions_of(runtime.settings, upstream), rejection_reports(runtime)
-    client_for = upstream_client(runtime, upstream, extensions)
-    version_of = runtime.engine_versions_of(upstream).local_version
-    reader = MountedRequestReader(runtime.settings, name, upstream, version_of)
-    endpoint_of, apps = endpoint_factory(runtime), runtime.apps
-    if dialect.is_fhir:
-        chain = mounted_fhir_chain(runtime, upstream, client_for, extensions)
-        endpoint = endpoint_of(
-            with_app(reader.read_fhir, apps), chain.handler, counter(name), methods_of=reader.methods_of
-        )
-        return Mount(_fhir_routes(runtime, upstream.path, endpoint), (chain,))
-    chain = mounted_passthrough_chain(runtime, upstream, client_for, extensions)
-    rejections = counter(name, is_fhir=False)
-    read_request = with_app(reader.read_passthrough, apps)
-    endpoint = endpoint_of(read_request, chain.handler, rejections)
-    return Mount([Route(upstream.path + "/{path:path}", endpoint)], (chain,))
-
-
-def rejection_reports(runtime: Runtime) -> Callable[..., ReportRejection]:
-    """Return what makes the report of rejected requests: it counts them, and records their spans."""
-
-    def report_for(mount_name: str = "", *, is_fhir: bool = True) -> ReportRejection:
-        return runtime.tracing.with_rejections(runtime.rejection_counter(mount_name, is_fhir=is_fhir))
-
-    return report_for
 
 
 def operations_of(runtime: Runtime, chains: list[Chain]) -> Operations:
@@ -210,7 +108,7 @@ def create_app(
     routes = [
         *(route for mount in mounts for route in mount.routes),
         *_webhook_routes(runtime),
-        _code_system_route(runtime),
+        code_system_route(runtime),
         Route("/", landing_page(settings, runtime.checks, runtime.warnings)),
         *common_routes,
         *([] if settings.admin.listen else metrics_routes),
@@ -299,18 +197,3 @@ def _starlette(routes: list[Route], **options: Any) -> Starlette:
     app = DirectApplication(routes=routes, **({"exception_handlers": {HTTPException: not_found}} | options))
     app.router.redirect_slashes = False  # the absolute URL of a redirect would ignore proxy prefixes
     return app
-
-
-def _code_system_route(runtime: Runtime, base: str = "") -> Route:
-    logged = LoggedResponses(runtime.access_log)
-    interaction = Interaction("read", "CodeSystem")
-    return Route(base + CODE_SYSTEM_PATH, logged.of(code_system_endpoint, interaction))
-
-
-def _fhir_routes(runtime: Runtime, base: str, endpoint: Endpoint) -> list[Route]:
-    """Routes of a FHIR base: the gateway's CodeSystem, and the endpoint for all other paths."""
-    return [
-        _code_system_route(runtime, base),
-        Route(base, endpoint),
-        Route(base + "/{path:path}", endpoint),
-    ]

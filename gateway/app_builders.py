@@ -8,6 +8,7 @@ from typing import get_args
 from gateway.dates.timezones import load_zone
 from gateway.ledger.app_usage import AppUsage
 from gateway.ledger.budgets import AppBudget, BudgetName
+from gateway.ledger.names import CallerConfig, ConfiguredNames
 from gateway.ledger.prices import Prices
 from gateway.settings import Settings
 from gateway.settings.apps import App
@@ -36,6 +37,14 @@ def usual_zone(settings: Settings) -> tzinfo:
     zones = [site.time_zone for site in settings.sites.values() if site.time_zone]
     default = merged_site_settings(settings, settings.server.default_site or "").time_zone
     return load_zone(default or next(iter(zones), None) or "UTC")
+
+
+def configured_names(settings: Settings) -> ConfiguredNames:
+    """Callers and sites that the ledger names without a proof."""
+    configured_callers = settings.ledger.callers.items()
+    callers = {digits: CallerConfig(caller.name, caller.batch) for digits, caller in configured_callers}
+    sites = {*settings.sites, *settings.upstreams, settings.server.default_site or ""}
+    return ConfiguredNames(callers, sites)
 
 
 def site_labels(settings: Settings, ids: Callable[[str], str]) -> SiteLabels:

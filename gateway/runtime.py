@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from gateway.admin.health import Checks, Shutdown
 from gateway.advice.shape_log import ShapeLog
-from gateway.app_builders import app_usage_of, site_labels
+from gateway.app_builders import app_usage_of, configured_names, site_labels
 from gateway.apps.app import OTHER
 from gateway.apps.recognition import AppDirectory
 from gateway.builders import RequestPolicies, cache_config, caller_secret, remaining_wait_of, token_cipher
@@ -24,15 +24,13 @@ from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import OutcomeCounts
 from gateway.cache.steady_clock import SteadyClock
-from gateway.dates.timezones import load_zone
-from gateway.exchange import FhirRequest, Site
-from gateway.fhir.resource_types import RESOURCE_TYPES_BY_VERSION
+from gateway.exchange import FhirRequest
 from gateway.http.proved_callers import ProvedCallers, caller_of
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.counts import AppUsageByDay
 from gateway.ledger.daily_usage import CapStatus, DailyUsage
 from gateway.ledger.ledger import Claim
-from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
+from gateway.ledger.names import LedgerNames
 from gateway.ledger.recorder import Recorder
 from gateway.repairs.rewrite_queue import RewriteQueue
 from gateway.server.admin_port import bind, serve_admin_port
@@ -51,9 +49,7 @@ from gateway.stores.namespace import NamespacedStore
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.tracing import tracing_of
-from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web.fast_path import FastPathCache, LogRequestFactory
-from gateway.web.rejections import RejectionCounter
 from gateway.webhooks.budget_messages import budget_messages
 
 _log = structlog.get_logger()
@@ -144,7 +140,7 @@ class Runtime:
             self.ledger.follow_apps(self._update_app_usage, self._announce_budgets)
             self.metrics.register_budgets(lambda: self.app_usage.statuses(self.now()))
         self.names = LedgerNames(
-            self.proved_callers, _configured_names(self.settings), self.daily_usage.has_ledger_line
+            self.proved_callers, configured_names(self.settings), self.daily_usage.has_ledger_line
         )
         self.recorder = Recorder(
             self.ledger,
@@ -235,20 +231,6 @@ class Runtime:
         """Register a connection pool to be closed with the application."""
         self._pools.append(transport)
 
-    def rejection_counter(self, mount_name: str = "", *, is_fhir: bool = True) -> RejectionCounter:
-        """Counter of the requests rejected below the path of a mounted upstream, or of Halo Connect."""
-        default_site = self.settings.server.default_site if is_fhir else None
-        site = (
-            Site(mount_name, load_zone("UTC"), mount_name) if mount_name else self.sites(default_site or "")
-        )
-        mounted = self.settings.upstreams.get(mount_name)
-        dialect = mounted.resolved_dialect if mounted else HALO_CONNECT
-        url = str((mounted or self.settings.upstream).url)
-        types = RESOURCE_TYPES_BY_VERSION[mounted.fhir_version if mounted else "4.0"]
-        return RejectionCounter(
-            self.recorder, self.sites, site, is_fhir, dialect, url, types, self.access_log
-        )
-
     @property
     def checks(self) -> Checks:
         """Conditions under which the process should get requests, for /readyz."""
@@ -302,10 +284,3 @@ class Runtime:
     def _daily_cap(self, guid: str) -> DailyCap | None:
         caps = self._site_settings(guid).caps
         return DailyCap(caps.queries, caps.bytes, caps.reject_batch) if caps.queries or caps.bytes else None
-
-
-def _configured_names(settings: Settings) -> ConfiguredNames:
-    configured_callers = settings.ledger.callers.items()
-    callers = {digits: CallerConfig(caller.name, caller.batch) for digits, caller in configured_callers}
-    sites = {*settings.sites, *settings.upstreams, settings.server.default_site or ""}
-    return ConfiguredNames(callers, sites)

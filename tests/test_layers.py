@@ -18,6 +18,7 @@ LINES = 300
 EXCUSED = {
     "__main__.py": "tests/cli/test_commands.py runs it",
     "app.py": "wiring only: tests/end_to_end/ runs all of it",
+    "upstream_routes.py": "wiring only: tests/end_to_end/ runs all of it",
     "cache_validity.py": "the shape: tests/cache/test_response_cache.py",
     "cli/emulate.py": "tests/cli/test_commands.py runs every command",
     "cli/options.py": "tests/cli/test_commands.py runs every command",
@@ -58,6 +59,7 @@ IMPURE = {
     "advice/recorder.py": "structlog",
     "advice/shape_log.py": "secrets",
     "app.py": "httpx starlette",
+    "upstream_routes.py": "starlette",
     "batch/executor.py": "asyncio",
     "builders.py": "httpx random time",
     "cache/invalidation.py": "secrets",
@@ -106,6 +108,7 @@ IMPURE = {
     "server/siblings.py": "asyncio socket",
     "server/upgrade_offer.py": "uvicorn",
     "server/worker.py": "asyncio socket",
+    "server/write_timeout.py": "asyncio",
     "server/worker_group.py": "structlog time",
     "settings/redis_url.py": "redis",
     "sites/relocation.py": "asyncio structlog uuid",

@@ -46,6 +46,7 @@ EVENTS: Mapping[str, Event] = {
             "bytes": "of the response's body, before compression",
             "ms": "from the request's head to its response; of a prepared answer 0.0",
             "client_left": "only if true: the client left before the response was ready",
+            "trace_id": "only if [traces](observability.md) are on and the request has one",
         },
         "`code` names the cause; its advice is in errors.md",
     ),
@@ -54,6 +55,13 @@ EVENTS: Mapping[str, Event] = {
         "a read is sent again",
         {"code": "of the failure", "attempt": "number of those before", "request_id": ""},
     ),
+    "traces-not-exported": Event(
+        ("warning",),
+        "the collector of traces did not take spans; they are dropped",
+        {},
+        "check `traces.endpoint` and the collector; requests are not affected",
+    ),
+    "traces-exported": Event(("info",), "it takes them again", {}),
     "page-too-large": Event(
         ("info",), "a page is fetched again, smaller", {"size": "that was too large", "type": "resource type"}
     ),

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.web.cors import CorsPolicy
 from gateway.web.cors_middleware import CorsMiddleware
 
-#: Paths that reach the FHIR endpoint of practices by the routes of `gateway/app.py`, with their parameters;
+#: Paths that reach the FHIR endpoint of practices by `gateway/upstream_routes.py`, with their parameters;
 #: of several routes that match, the first counts, and those of a FHIR base come first.
 _FHIR_PATH = re.compile(
     r"/(?:integrator|desktop)/sites/(?P<siteId>[^/]+)/fhir/R4/(?P<path>(?!CodeSystem/).*)\Z"

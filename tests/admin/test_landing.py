@@ -12,8 +12,9 @@ from support.asgi import GUID, asgi_request, settings
 from support.secrets import SECRET
 
 from gateway.admin.landing import DEFAULT_SITE_BASE, HALO_API_BASES, landing_page
-from gateway.app import FHIR_PATHS, create_app
+from gateway.app import create_app
 from gateway.settings import Settings
+from gateway.upstream_routes import FHIR_PATHS
 
 pytestmark = pytest.mark.anyio
 

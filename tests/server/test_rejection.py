@@ -18,7 +18,7 @@ def test_rejection_is_an_outcome_that_closes_the_connection() -> None:
 
 def test_rejection_has_the_fields_for_a_page() -> None:
     added = AddedFields(((b"access-control-allow-origin", b"https://a.example"),), vary=b"origin")
-    head = encode_rejection(catalog.BAD_REQUEST, added).partition(b"\r\n\r\n")[0]
+    head = Rejection(catalog.BAD_REQUEST).encode(added).partition(b"\r\n\r\n")[0]
     lines = head.split(b"\r\n")
     assert b"access-control-allow-origin: https://a.example" in lines
     (vary,) = [line for line in lines if line.startswith(b"vary: ")]

@@ -148,8 +148,10 @@ def test_the_table_has_no_event_or_field_of_its_own() -> None:
 
 def test_request_has_the_fields_of_the_table() -> None:
     request = fhir_request(app="board", site=SITE)
-    fields = AccessLog().shared_fields(request, FhirResponse(404, failure_code="resource-not-found"))
-    assert [*fields, "ms", "client_left"] == list(EVENTS[REQUEST].fields)
+    fields = AccessLog().shared_fields(
+        request, FhirResponse(404, failure_code="resource-not-found", trace_id="1")
+    )
+    assert {*fields, "ms", "client_left"} == EVENTS[REQUEST].fields.keys()
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -186,4 +188,4 @@ def test_no_module_has_a_logger_of_another_name() -> None:
         for line in path.read_text(encoding="utf-8").splitlines():
             found = re.search(r"(\S+) = structlog\.get_logger", line)
             assert not found or found[1] == "_log", Path(path.name)
-            assert "getLogger(" not in line
+            assert "getLogger(" not in line or ".setLevel(" in line, path

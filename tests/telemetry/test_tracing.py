@@ -13,6 +13,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.ledger.cost import Attribution
 from gateway.settings import Traces
+from gateway.telemetry.access_log import Answer
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.tracing import Tracing, tracing_of
 
@@ -63,7 +64,8 @@ async def test_spans_of_all_kinds_reach_the_endpoint() -> None:
         await handler(fhir_request("Patient/1"))  # before the start: not recorded
         async with tracing.export():
             await handler(fhir_request("Patient/1"))
-            report(asgi_request("/Zzyzx"), Failure(catalog.BAD_REQUEST))
+            answer = Answer("r-1", 400, catalog.BAD_REQUEST.code, 2)
+            report(asgi_request("/Zzyzx"), Failure(catalog.BAD_REQUEST), answer)
         await handler(fhir_request("Patient/1"))  # after the end
         names = sorted(span.name for span in collector.spans)
         assert names == ["GET {base}/Patient/{id}", "GET {base}/Patient/{id}", "GET {path}"]
