@@ -1,7 +1,7 @@
 """ASGI application of one process: all routes, middleware, and what its server calls."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from gateway.admin.health import livez, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.ledger import AppReports
 from gateway.admin.operations import Operations
+from gateway.admin.reach import with_reach
 from gateway.admin.today import DaySource
 from gateway.app_builders import prices_of, usual_zone
 from gateway.chain import (
@@ -32,6 +33,10 @@ from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.server.worker import Worker
 from gateway.settings import Settings
+from gateway.store_builders import create_replicas
+from gateway.stores.base import Store
+from gateway.stores.channel import NoChannel
+from gateway.stores.replicas import NoReplicas, ReplicaTable
 from gateway.telemetry.service_metrics import ClientConnections, readiness_reader
 from gateway.upstream_routes import code_system_route, halo_mount, mount_upstream
 from gateway.web import documents
@@ -95,13 +100,15 @@ def create_app(
     is_shared = settings.cache.redis.url is not None
     common_routes, metrics_routes = _common_routes(runtime), [Route("/metrics", runtime.metrics.endpoint)]
     fast_path = [Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else []
-    admin_routes, lifespan = admin.admin_port_routes(), runtime.lifespan
+    replicas = create_replicas(runtime.store, runtime.channel or NoChannel(), worker.number if worker else 0)
+    admin_routes, lifespan = admin.admin_port_routes(), partial(_lifespan, runtime, replicas)
     shared_routes = admin.shared_port_routes()
     if worker:
         sums = WorkerRoutes(worker, _starlette([*metrics_routes, *admin_routes]), is_shared)
-        lifespan = partial(_worker_lifespan, runtime, sums)
+        lifespan = partial(_worker_lifespan, lifespan, runtime.store, sums)
         admin_routes, metrics_routes = sums.with_sums(admin_routes), sums.with_sums(metrics_routes)
         shared_routes = sums.with_sums(shared_routes)
+    admin_routes, shared_routes = with_reach(admin_routes, replicas), with_reach(shared_routes, replicas)
     admin_routes += _dashboard_routes(runtime, admin, admin_routes)
     shared_routes += _dashboard_routes(runtime, admin, shared_routes) if shared_routes else []
     budget = BodyBudget(settings.server.max_total_body)
@@ -146,8 +153,21 @@ def create_app(
 
 
 @asynccontextmanager
-async def _worker_lifespan(runtime: Runtime, sums: WorkerRoutes, app: Starlette) -> AsyncIterator[None]:
-    async with runtime.lifespan(app), sums.lifespan(runtime.store):
+async def _lifespan(
+    runtime: Runtime, replicas: NoReplicas | ReplicaTable, app: Starlette
+) -> AsyncIterator[None]:
+    async with runtime.lifespan(app), replicas:
+        yield
+
+
+@asynccontextmanager
+async def _worker_lifespan(
+    lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+    store: Store,
+    sums: WorkerRoutes,
+    app: Starlette,
+) -> AsyncIterator[None]:
+    async with lifespan(app), sums.lifespan(store):
         yield
 
 

@@ -84,15 +84,12 @@ def cache_config(
     `packs_version` changes with the quirk packs of the upstream, whose files are no settings. Without
     configured keys, `process_secret` keys the cache of this process.
     """
-    cache, site_settings = settings.cache, site_settings_lookup(settings)
+    cache, freshness_by_guid = settings.cache, freshness_lookup(settings)
     secret = next(_plaintext_keys(cache), process_secret)
     configuration_version = _configuration_version(settings, packs_version)
 
     def freshness_of(site: Site) -> Freshness:
-        own = site_settings(site.guid).cache
-        return Freshness(
-            own.profile or cache.profile, own.lifetimes, own.stale_if_error, own.stale_while_revalidate
-        )
+        return freshness_by_guid(site.guid)
 
     async def version_of(site: Site) -> str:
         return f"{configuration_version} {await engine_version(site.guid)}"
@@ -107,6 +104,19 @@ def cache_config(
         cache.max_detached_fetches,
         cache.client_cache_control,
     )
+
+
+def freshness_lookup(settings: Settings) -> Callable[[str], Freshness]:
+    """Return a function that looks up the lifetimes of a site's responses by its GUID."""
+    profile, site_settings = settings.cache.profile, site_settings_lookup(settings)
+
+    def freshness_by_guid(guid: str) -> Freshness:
+        own = site_settings(guid).cache
+        return Freshness(
+            own.profile or profile, own.lifetimes, own.stale_if_error, own.stale_while_revalidate
+        )
+
+    return freshness_by_guid
 
 
 def _configuration_version(settings: Settings, packs_version: str) -> str:

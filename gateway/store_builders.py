@@ -11,6 +11,7 @@ from gateway.stores.base import Store
 from gateway.stores.channel import Channel, NoChannel
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
+from gateway.stores.replicas import NoReplicas, ReplicaTable, process_name
 
 
 def open_store(cache: Cache, exit_stack: AsyncExitStack) -> Store:
@@ -35,6 +36,13 @@ def open_channel(cache: Cache) -> Channel:
     from gateway.stores.redis_channel import RedisChannel
 
     return RedisChannel(cache.redis.url.get_secret_value(), cache.redis.timeout)
+
+
+def create_replicas(store: Store, channel: Channel, worker: int = 0) -> NoReplicas | ReplicaTable:
+    """Replicas that share a store and a channel; the application opens them. `worker`: number of this one."""
+    if not isinstance(store, FallbackStore):
+        return NoReplicas(process_name(worker))
+    return ReplicaTable(store, process_name(worker), lambda: store.is_down, channel.has_unsent)
 
 
 def fast_path_bytes(cache: Cache) -> int:

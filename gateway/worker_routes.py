@@ -1,7 +1,7 @@
 """Operators' endpoints of one of several workers: each responds for all of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.admin.reach import MISSING_WORKERS
 from gateway.admin.worker_sums import COMBINATIONS, CombineResponses, summed_statistics
 from gateway.server.siblings import SiblingAnswer, SiblingRequest
 from gateway.server.worker import Worker
@@ -111,18 +112,22 @@ class WorkerRoutes:
         if own.status_code != httpx.codes.OK:
             return own
         answers = await self.worker.siblings.ask(_passed_request(request, body))
-        bodies = [answer.body for answer in answers.values() if answer and answer.status == httpx.codes.OK]
-        return _with_body(own, _combined_body(combine, [bytes(own.body), *bodies]))
+        bodies = {
+            number: answer.body
+            for number, answer in answers.items()
+            if answer and answer.status == httpx.codes.OK
+        }
+        combined = combine([msgspec.json.decode(body) for body in (bytes(own.body), *bodies.values())])
+        missing = [number for number in answers if number not in bodies]
+        if request.method == "POST" and missing:
+            combined = {**combined, MISSING_WORKERS: missing}
+        return _with_body(own, msgspec.json.encode(combined))
 
 
 def _passed_request(request: Request, body: bytes) -> SiblingRequest:
     fields = [(name, value) for name, value in request.headers.items() if name in _PASSED_FIELDS]
     query = f"?{request.url.query}" if request.url.query else ""
     return SiblingRequest(request.method, request.url.path + query, fields, body)
-
-
-def _combined_body(combine: CombineResponses, bodies: Sequence[bytes]) -> bytes:
-    return msgspec.json.encode(combine([msgspec.json.decode(body) for body in bodies]))
 
 
 def _with_body(response: Response, body: bytes) -> Response:

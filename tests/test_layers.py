@@ -52,6 +52,7 @@ IMPURE = {
     "admin/health.py": "starlette",
     "admin/landing.py": "starlette",
     "admin/ledger.py": "sqlite3 starlette",
+    "admin/reach.py": "starlette",
     "admin/requests.py": "starlette",
     "admin/sites.py": "starlette structlog",
     "admin/today.py": "sqlite3 starlette",

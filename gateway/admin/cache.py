@@ -33,12 +33,13 @@ class PurgeRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class CacheEndpoints:
-    """Statistics of the cache, and purges."""
+    """Statistics of the cache, and purges; `longest_age` of stored responses by site, in seconds."""
 
     read_statistics: ReadStatistics
     purge_responses: PurgeResponses
     site_names: SiteNames
     now: Callable[[], datetime]
+    longest_age: Callable[[str], int] = lambda _: 0
 
     def endpoints(self) -> EndpointTable:
         """Endpoints by method and path."""
@@ -59,7 +60,8 @@ class CacheEndpoints:
         await self.purge_responses(site, purge.type, purge.patient)
         scope = "patient" if purge.patient else "type" if purge.type else "site"
         _log.info("cache-purged", site=self.site_names.display_name(site), what=scope, type=purge.type)
-        return json_response({"purged": scope, "site": site}, self.now())
+        fields = {"purged": scope, "site": site, "longestAge": self.longest_age(site)}
+        return json_response(fields, self.now())
 
 
 _PURGE_USAGE = (

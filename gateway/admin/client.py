@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -31,7 +32,8 @@ class AdminClient:
         result = self._request_json(
             "POST", "/admin/purge", {name: value for name, value in scope.items() if value}
         )
-        return f"{_PURGE_MESSAGES[result['purged']].format(type=type_)} at site {result['site']}"
+        message = f"{_PURGE_MESSAGES[result['purged']].format(type=type_)} at site {result['site']}"
+        return _with_reach(message, result)
 
     def format_sites(self, site: str = "", *, as_json: bool = False) -> str:
         """Format the status of all practices, or of one. Raises ValueError that says what to do."""
@@ -52,9 +54,18 @@ class AdminClient:
 
     def reset_site(self, site: str, pause: str = "") -> str:
         """Reset a circuit and pauses, and return a message. Raises ValueError that says what to do."""
-        path = f"/admin/sites/{site}/reset" if site else "/admin/pauses/clear"
+        path = f"/admin/sites/{self._guid_of(site)}/reset" if site else "/admin/pauses/clear"
         result = self._request_json("POST", path, {"pause": pause} if pause else {})
-        return "\n".join(f"reset: {name}" for name in result["reset"]) or "nothing to reset"
+        lines = "\n".join(f"reset: {name}" for name in result["reset"])
+        text = _with_reach(lines or "nothing to reset", result)
+        if pause and not lines:
+            raise ValueError("no pause of this name is in effect: GET /admin/pauses lists all pauses")
+        return text
+
+    def _guid_of(self, site: str) -> str:
+        """Return the GUID of a practice, which fits into a path; an alias may contain any mark."""
+        (status,) = self._request_json("GET", f"/admin/sites?{httpx.QueryParams(site=site)}")["sites"]
+        return str(status["site"])
 
     def _request_json(self, method: str, path: str, content: dict[str, str] | None = None) -> Any:
         try:
@@ -63,7 +74,7 @@ class AdminClient:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             text = "" if isinstance(error, httpx.InvalidURL) else str(error)  # it may show a password
             raise ValueError(f"no response from {self._shown_url}: {text or type(error).__name__}") from None
-        if response.is_success:
+        if response.is_success or _is_partial(response):
             return response.json()
         raise ValueError(_STATUS_MESSAGES.get(response.status_code) or _error_text(response))
 
@@ -87,6 +98,40 @@ _STATUS_MESSAGES = {
     404: "the gateway has no admin endpoint at this URL: set admin.token in its configuration, or set --url"
     " to the address of admin.listen",
 }
+
+
+#: Reason why a replica was not reached -> what it means.
+_REASONS = {
+    "store-down": "the gateway that was asked cannot reach the shared store",
+    "channel-down": "the gateway that was asked cannot send messages through the shared store",
+    "silent": "it does not use the shared store at this moment, or did not end in order",
+    "no-answer": "it did not answer",
+}
+
+
+def _is_partial(response: httpx.Response) -> bool:
+    """Whether a change was made, but has not reached all replicas."""
+    if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        return False
+    with suppress(ValueError):
+        fields = response.json()
+        return isinstance(fields, dict) and "notReached" in fields
+    return False
+
+
+def _with_reach(message: str, result: dict[str, Any]) -> str:
+    """Return a message with the number of replicas. Raises ValueError that names those not reached."""
+    reached, missed = result.get("reached", []), result.get("notReached", [])
+    if not missed:
+        return f"{message}, at all {len(reached)} replicas" if len(reached) > 1 else message
+    lines = [
+        f"{message}, but not at all replicas. Reached: {', '.join(reached) or 'none'}. Not reached:",
+        *(f"  {each['replica']}: {_REASONS.get(each['reason'], each['reason'])}" for each in missed),
+    ]
+    until = result.get("oldResponsesUntil")
+    advice = "Repeat the command once they reach the shared store, or restart them."
+    limit = f"They may serve old responses until {until}, or until they reach the shared store again. "
+    raise ValueError("\n".join([*lines, f"{limit if until else ''}{advice}"]))
 
 
 def _error_text(response: httpx.Response) -> str:

@@ -26,6 +26,10 @@ from gateway.admin.state_metrics import (
 from gateway.admin.today import NO_DAY_SOURCE, DaySource, TodayEndpoints
 from gateway.advice.adviser import Prices
 from gateway.advice.shape_log import ShapeLog
+from gateway.apps.recognition import AppDirectory
+from gateway.builders import freshness_lookup
+from gateway.cache.freshness import Freshness
+from gateway.cache.longest_age import longest_age
 from gateway.cache.patient_tags import purge_tags
 from gateway.cache.response_cache import ResponseCache
 from gateway.dates.timezones import load_zone
@@ -110,7 +114,7 @@ class Operations:
             LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports, flush),
             TodayEndpoints(day_source, cap_statuses, self.now, app_reports, flush),
             ActivityEndpoints(self.history, self.recent_failures, names, self.now, flush),
-            CacheEndpoints(self.cache_statistics, self.purge_responses, names, self.now),
+            CacheEndpoints(self.cache_statistics, self.purge_responses, names, self.now, self.longest_age),
             SiteEndpoints(self._status_reader, names, self.now),
             AdviceEndpoints(self.shape_log, self._prices, names, self.now, self.monotonic),
         )
@@ -160,6 +164,13 @@ class Operations:
         """Purge the responses of a site, of one type, or those that may concern one patient."""
         for cache in self.response_caches:
             await cache.purge(site, purge_tags(site, type_, patient, self.secret))
+
+    def longest_age(self, site: str) -> int:
+        """Return the highest age of any stored response of a site or mounted upstream, in seconds."""
+        if site in self._mounts:
+            return longest_age(Freshness(self.settings.upstreams[site].cache.profile))
+        apps = AppDirectory(self.settings.apps).apps
+        return longest_age(freshness_lookup(self.settings)(site), apps.values())
 
     def _flush_hits(self) -> None:
         """Count the hits of the fast path that are not counted yet."""

@@ -20,6 +20,10 @@ class Channel(Protocol):
         """Send a message to all other processes; a channel that is down drops it."""
         ...
 
+    def has_unsent(self) -> bool:
+        """Whether a message of this process still waits to be sent."""
+        ...
+
     def is_current(self) -> bool:
         """Whether every message that was published before the channel's stated delay has been received.
 
@@ -36,6 +40,10 @@ class NoChannel:
 
     async def publish(self, message: bytes) -> None:
         """Do nothing: there is no other process."""
+
+    def has_unsent(self) -> bool:
+        """Return False."""
+        return False
 
     def is_current(self) -> bool:
         """Return True."""

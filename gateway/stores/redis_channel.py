@@ -64,6 +64,10 @@ class RedisChannel:
                 self._unsent = {MESSAGES_LOST}
             self._unsent.add(message)
 
+    def has_unsent(self) -> bool:
+        """Whether a message of this process still waits for Redis."""
+        return bool(self._unsent)
+
     def is_current(self) -> bool:
         """Whether every message that was published more than `MAX_DELAY` seconds ago has been received."""
         return monotonic() < self._current_until

@@ -29,7 +29,9 @@ class Cache:
 
     @property
     def endpoints(self) -> CacheEndpoints:
-        return CacheEndpoints(self.statistics, self.purge, SiteNames({GUID: "harbour"}), lambda: NOW)
+        return CacheEndpoints(
+            self.statistics, self.purge, SiteNames({GUID: "harbour"}), lambda: NOW, lambda _: 7
+        )
 
 
 async def test_cache_endpoint_returns_the_statistics() -> None:
@@ -51,7 +53,7 @@ async def test_cache_endpoint_returns_the_statistics() -> None:
 async def test_purge_of_site_type_or_patient(content: str, scope: str, purge: tuple[str, str, str]) -> None:
     cache = Cache()
     response = await admin_response("POST", "/admin/purge", [cache.endpoints], content.encode())
-    assert response.json() == {"asOf": NOW.isoformat(), "purged": scope, "site": GUID}
+    assert response.json() == {"asOf": NOW.isoformat(), "purged": scope, "site": GUID, "longestAge": 7}
     assert cache.purges == [purge]
 
 

@@ -71,7 +71,10 @@ def test_sites_are_printed_and_circuit_is_reset(pair: Pair, url: str) -> None:
     assert [site["state"] for site in json.loads(output)["sites"]] == ["open"]
     assert run("reset", "--site", SYDNEY, "--url", url) == (0, "reset: circuit\n")
     assert run("reset", "--site", SYDNEY, "--url", url) == (0, "nothing to reset\n")
-    assert run("reset", "--pause", "site:none", "--url", url) == (0, "nothing to reset\n")
+    assert run("reset", "--pause", "site:none", "--url", url) == (
+        1,
+        "Error: no pause of this name is in effect: GET /admin/pauses lists all pauses\n",
+    )
 
 
 def test_wrong_token_is_reported_with_its_settings(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,3 +142,46 @@ def test_foreign_response_is_reported_by_its_status(body: bytes) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(502, content=body))
     with pytest.raises(ValueError, match="the gateway responded with status 502"):
         AdminClient("http://gw.example", transport=transport).format_sites()
+
+
+def client_of(status: int, fields: object) -> AdminClient:
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, json=fields))
+    return AdminClient("http://gw.example", transport=transport)
+
+
+def test_purge_names_replicas_that_were_not_reached() -> None:
+    fields = {
+        "purged": "site",
+        "site": SYDNEY,
+        "reached": ["a process 7"],
+        "notReached": [{"replica": "b process 7", "reason": "silent"}],
+        "oldResponsesUntil": "2026-04-01T01:00:00+00:00",
+    }
+    with pytest.raises(ValueError, match="not at all replicas") as error:
+        client_of(503, fields).purge(SYDNEY)
+    assert str(error.value) == (
+        f"cached responses were purged at site {SYDNEY}, but not at all replicas. Reached: a process 7. Not"
+        " reached:\n  b process 7: it does not use the shared store at this moment, or did not end in order\n"
+        "They may serve old responses until 2026-04-01T01:00:00+00:00, or until they reach the shared store"
+        " again. Repeat the command once they reach the shared store, or restart them."
+    )
+    reached = {**fields, "reached": ["a", "b"], "notReached": []}
+    assert client_of(200, reached).purge(SYDNEY).endswith(f"{SYDNEY}, at all 2 replicas")
+
+
+@pytest.mark.parametrize("fields", [[], {}, {"issue": [{"details": {"text": "full"}}]}])
+def test_other_503_is_an_error_without_replicas(fields: object) -> None:
+    with pytest.raises(ValueError, match=r"full|status 503"):
+        client_of(503, fields).purge(SYDNEY)
+
+
+def test_alias_with_any_mark_is_reset_by_its_guid() -> None:
+    asked: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.method} {request.url.raw_path.decode()}")
+        return httpx.Response(200, json={"sites": [{"site": SYDNEY}], "reset": ["circuit"]})
+
+    client = AdminClient("http://gw.example", transport=httpx.MockTransport(respond))
+    assert client.reset_site("A/B & C?") == "reset: circuit"
+    assert asked == ["GET /admin/sites?site=A%2FB+%26+C%3F", f"POST /admin/sites/{SYDNEY}/reset"]

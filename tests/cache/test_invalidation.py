@@ -122,6 +122,9 @@ class Line:
     async def publish(self, message: bytes) -> None:
         self.messages.append(message)
 
+    def has_unsent(self) -> bool:
+        return False
+
     def is_current(self) -> bool:
         return True
 
