@@ -23,4 +23,4 @@ def test_longest_age_includes_lifetime_and_stale_time(freshness: Freshness, seco
 def test_age_that_an_app_accepts_counts() -> None:
     short = Freshness(lifetimes={"*": 5})
     assert longest_age(short) == 5
-    assert longest_age(short, [App("wall", "display", {"Appointment": 20}, False)]) == 20
+    assert longest_age(short, [App("wall", "display", {"Appointment": 20}, False)]) == 30
