@@ -25,6 +25,7 @@ from gateway.admin.operations import Operations
 from gateway.admin.reach import with_reach
 from gateway.admin.today import DaySource
 from gateway.app_builders import prices_of, usual_zone
+from gateway.builders import cache_secrets
 from gateway.chain import (
     Chain,
 )
@@ -59,7 +60,7 @@ def operations_of(runtime: Runtime, chains: list[Chain]) -> Operations:
     return Operations(
         runtime.settings,
         runtime.store,
-        runtime.cache_config.secret,
+        (runtime.cache_config.secret, *cache_secrets(runtime.settings)),
         runtime.sites,
         runtime.now,
         [chain.response_cache for chain in chains if chain.response_cache],

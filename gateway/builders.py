@@ -69,7 +69,14 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
         {"timeouts", "requests_per_second", "max_connections", "proxy", "ca_file"},
         "rate and network path of upstream requests; a failure of either is not stored",
     ),
-    "cache": ({"max_bytes", "max_detached_fetches", "lock_seconds", "redis"}, "size and place of the cache"),
+    "paging": (
+        {"keys"},
+        "page links are made after a response is stored; a rotation changes the number of keys",
+    ),
+    "cache": (
+        {"max_bytes", "max_detached_fetches", "lock_seconds", "redis", "keys"},
+        "size, place and keys of the cache",
+    ),
 }
 
 
@@ -117,6 +124,11 @@ def freshness_lookup(settings: Settings) -> Callable[[str], Freshness]:
         )
 
     return freshness_by_guid
+
+
+def cache_secrets(settings: Settings) -> tuple[bytes, ...]:
+    """Return the secrets of cache keys and patient tags of all replicas in a rotation of cache.keys."""
+    return tuple(derive_key(key, "cache keys") for key in _plaintext_keys(settings.cache))
 
 
 def _configuration_version(settings: Settings, packs_version: str) -> str:

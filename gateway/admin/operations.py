@@ -52,13 +52,13 @@ from gateway.web.fast_path import FastPathCache
 class Operations:
     """Statistics of a process, and the changes that operators can make in it.
 
-    `secret` is the caches' key for patient tags; `outcome_counts` counts requests since the process started;
-    `has_name`: whether a site by GUID has metrics of its own.
+    `secrets` are the caches' keys for patient tags, also of replicas with another first key; `outcome_counts`
+    counts requests since the process started; `has_name`: whether a site by GUID has metrics of its own.
     """
 
     settings: Settings
     store: Store
-    secret: bytes
+    secrets: Sequence[bytes]
     find_site: Callable[[str], Site | None]
     now: Callable[[], datetime]
     response_caches: Sequence[ResponseCache] = ()
@@ -162,8 +162,11 @@ class Operations:
 
     async def purge_responses(self, site: str, type_: str, patient: str) -> None:
         """Purge the responses of a site, of one type, or those that may concern one patient."""
+        tags = dict.fromkeys(
+            tag for secret in self.secrets for tag in purge_tags(site, type_, patient, secret)
+        )
         for cache in self.response_caches:
-            await cache.purge(site, purge_tags(site, type_, patient, self.secret))
+            await cache.purge(site, tuple(tags))
 
     def longest_age(self, site: str) -> int:
         """Return the highest age of any stored response of a site or mounted upstream, in seconds."""

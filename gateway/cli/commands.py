@@ -2,22 +2,25 @@
 
 import os
 import sys
-from collections.abc import Callable
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
 from gateway import settings as configuration
-from gateway.cli.documentation import effective_configuration, known_issues_table
+from gateway.cli.documentation import effective_configuration
 from gateway.cli.emulate import emulate
+from gateway.cli.keys import keys
+from gateway.cli.operators import OPERATORS_COMMANDS
 from gateway.cli.options import (
     PORT_RANGE,
+    CommandWithExamples,
     config_option,
     errors_as_click_exceptions,
     host_option,
+    load_settings,
     workers_option,
 )
 from gateway.cli.server_command import ServerCommand, start_log
@@ -30,14 +33,10 @@ def main() -> None:
     """Run and operate a reverse proxy for the Halo Connect FHIR API."""
 
 
-def _load_settings(config: Path | None) -> configuration.Settings:
-    try:
-        return configuration.load(config)
-    except configuration.ConfigurationError as error:
-        raise click.ClickException(f"the configuration is not valid:\n{error}") from None
-
-
-@main.command(cls=ServerCommand)
+@main.command(
+    cls=ServerCommand,
+    examples=("serve --host 0.0.0.0 --config gateway.toml", "serve --workers 4 --config gateway.toml"),
+)
 @host_option
 @click.option("--port", type=PORT_RANGE, default=8080, help="Port to listen on; 0 picks a free port.")
 @workers_option
@@ -45,7 +44,7 @@ def _load_settings(config: Path | None) -> configuration.Settings:
 def serve(host: str, port: int, workers: int | None, config: Path | None) -> None:
     """Run the gateway."""
     start_log()
-    settings = _load_settings(config)
+    settings = load_settings(config)
     if (workers or settings.server.workers) > 1:
         from gateway.cli.serve_workers import serve_workers
 
@@ -62,10 +61,17 @@ def serve(host: str, port: int, workers: int | None, config: Path | None) -> Non
     Server(app, host, port, "halo-gateway listening on").run(sockets)
 
 
-main.add_command(emulate)
+for command in (emulate, keys, *OPERATORS_COMMANDS):
+    main.add_command(command)
 
 
-@main.command()
+@main.command(
+    cls=CommandWithExamples,
+    examples=(
+        "demo",
+        "demo --once",
+    ),
+)
 @click.option("--once", is_flag=True, help="End after the tour; exit code 0, or 1 if a repair failed.")
 @host_option
 @click.option("--port", type=PORT_RANGE, default=8080, help="Port of the gateway; 0 picks a free port.")
@@ -81,7 +87,7 @@ def demo(*, once: bool, host: str, port: int) -> None:
         sys.exit(run_tour(once=once, host=host, port=port))
 
 
-@main.command()
+@main.command(cls=CommandWithExamples, examples=("explain --site harbour 'Appointment?date=2026-04'",))
 @click.argument("search")
 @click.option("--site", required=True, help="Halo GUID or alias of the practice.")
 @config_option
@@ -93,12 +99,21 @@ def explain(search: str, site: str, config: Path | None) -> None:
     from gateway.cli.explain import explain_for_site
 
     with errors_as_click_exceptions():
-        click.echo(explain_for_site(_load_settings(config), site, search))
+        click.echo(explain_for_site(load_settings(config), site, search))
 
 
-@main.command()
+@main.command(
+    cls=CommandWithExamples,
+    examples=(
+        "probe harbour",
+        "probe harbour --previous probe-2026-04.toml > probe-2026-05.toml",
+        "probe harbour --sql",
+    ),
+)
 @click.argument("guid")
-@click.option("--budget", default=30, help="Maximum number of queries; each is billed.")
+@click.option(
+    "--budget", type=click.IntRange(1, 1_000), default=30, help="Maximum number of queries; each is billed."
+)
 @click.option("--previous", type=click.File(), help="Output of an earlier probe, to show the differences.")
 @click.option(
     "--sql", is_flag=True, help="Ask about SQL Passthrough instead, with SQL queries that only read."
@@ -113,8 +128,8 @@ def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None, 
     from gateway.settings.resolve import ConfiguredSites
     from gateway.telemetry.log_config import configure_logging
 
-    settings = _load_settings(config)
-    key = {"Ocp-Apim-Subscription-Key": os.environ.get("HALO_GATEWAY_PROBE_KEY", "")}
+    settings = load_settings(config)
+    key = {"Ocp-Apim-Subscription-Key": _probe_key()}
     with errors_as_click_exceptions():
         guid = ConfiguredSites(settings).guid_of(guid)
         configure_logging("error")
@@ -123,6 +138,13 @@ def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None, 
         else:
             has_problem = _probe_searches(settings, guid, key, budget, previous.read() if previous else "")
     sys.exit(has_problem)
+
+
+def _probe_key() -> str:
+    key = os.environ.get("HALO_GATEWAY_PROBE_KEY", "").strip()
+    if not key:
+        raise click.UsageError("set HALO_GATEWAY_PROBE_KEY to your subscription key: Halo refuses all else")
+    return key
 
 
 def _probe_searches(
@@ -148,8 +170,15 @@ def _probe_sql(settings: configuration.Settings, guid: str, key: dict[str, str],
     return bool(report.problem)
 
 
-@main.command()
-@click.option("--site", default="", help="Halo GUID of one practice.")
+@main.command(
+    cls=CommandWithExamples,
+    examples=(
+        "ledger --site harbour --since 2026-04-01",
+        "ledger --csv > ledger.csv",
+        "ledger --by app --csv --period month",
+    ),
+)
+@click.option("--site", default="", show_default=False, help="Halo GUID or alias of one practice.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, in the practice's time zone.")
 @click.option("--csv", is_flag=True, help="One line per day and cost class, to reconcile with the invoice.")
 @click.option("--by", type=click.Choice(["app"]), help="Totals by app; with --csv, to charge costs.")
@@ -166,66 +195,16 @@ def ledger(
     with errors_as_click_exceptions():
         first_day = since.date() if since else None
         form = ReportForm(csv, by == "app", period)
-        click.echo(ledger_report(_load_settings(config), site, first_day, form))
+        click.echo(ledger_report(load_settings(config), site, first_day, form))
 
 
-_url_option = click.option(
-    "--url",
-    default="",
-    help="URL of the gateway. Default: admin.listen, else http://127.0.0.1:8080.",
+@main.command(
+    cls=CommandWithExamples,
+    examples=(
+        "validate Patient.json",
+        "validate - < export.ndjson",
+    ),
 )
-
-
-@main.command()
-@click.option("--site", required=True, help="Halo GUID or alias of the practice.")
-@click.option("--type", "type_", default="", help="Only responses that contain this resource type.")
-@click.option("--patient", default="", help="Only responses that may concern the patient with this id.")
-@_url_option
-@config_option
-def purge(site: str, type_: str, patient: str, url: str, config: Path | None) -> None:
-    """Purge cached responses of a practice."""
-    _run_admin_command(config, url, lambda client: client.purge(site, type_, patient))
-
-
-@main.command()
-@click.option("--site", default="", help="Halo GUID or alias of one practice.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with keys, pauses and page sizes.")
-@_url_option
-@config_option
-def sites(site: str, url: str, config: Path | None, *, as_json: bool) -> None:
-    """Show the status of each practice."""
-    _run_admin_command(config, url, lambda client: client.format_sites(site, as_json=as_json))
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@_url_option
-@config_option
-def advise(url: str, config: Path | None, *, as_json: bool) -> None:
-    """Show what apps could ask more cheaply."""
-    _run_admin_command(config, url, lambda client: client.format_advice(as_json=as_json))
-
-
-@main.command()
-@click.option("--site", default="", help="Halo GUID or alias of the practice.")
-@click.option("--pause", default="", help="Name of one pause to clear, as /admin/pauses lists it.")
-@_url_option
-@config_option
-def reset(site: str, pause: str, url: str, config: Path | None) -> None:
-    """Close a practice's circuit breaker and clear its pauses."""
-    if not (site or pause):
-        raise click.UsageError("set --site, --pause or both")
-    _run_admin_command(config, url, lambda client: client.reset_site(site, pause))
-
-
-def _run_admin_command(config: Path | None, url: str, command: Callable[[Any], str]) -> None:
-    from gateway.admin.client import admin_client
-
-    with errors_as_click_exceptions():
-        click.echo(command(admin_client(_load_settings(config), url)))
-
-
-@main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...|-")
 def validate(files: tuple[str, ...]) -> None:
     """Validate files against FHIR R4.
@@ -248,22 +227,13 @@ def validate(files: tuple[str, ...]) -> None:
     sys.exit(has_errors)
 
 
-@main.command("known-issues")
-@click.option("--site", default="", help="Halo GUID or alias: whether each issue is still there.")
-@_url_option
-@config_option
-def known_issues(site: str, url: str, config: Path | None) -> None:
-    """List the upstream's known issues and active repairs.
-
-    With --site, the running gateway says which of them the practice's engine still shows.
-    """
-    if site:
-        _run_admin_command(config, url, lambda client: client.format_known_issues(site))
-    else:
-        click.echo(known_issues_table(_load_settings(config)))
-
-
-@main.command()
+@main.command(
+    cls=CommandWithExamples,
+    examples=(
+        "check --config gateway.toml",
+        "check --pack ./our-pack.toml",
+    ),
+)
 @click.option("--pack", "packs", multiple=True, help="Name or TOML file of a further quirk pack.")
 @click.option("--plugin", "plugins", multiple=True, help="Name of a further plugin. Its code is run.")
 @config_option
@@ -277,7 +247,7 @@ def check(packs: tuple[str, ...], plugins: tuple[str, ...], config: Path | None)
     """
     from gateway.cli.check import check_lines, packs_to_check, plugin_lines
 
-    settings, has_problems = _load_settings(config), False
+    settings, has_problems = load_settings(config), False
     lines = plugin_lines(settings, plugins), check_lines(packs_to_check(settings, packs))
     for line, is_problem in chain.from_iterable(lines):
         has_problems |= is_problem
@@ -285,7 +255,7 @@ def check(packs: tuple[str, ...], plugins: tuple[str, ...], config: Path | None)
     sys.exit(has_problems)
 
 
-@main.command("check-config")
+@main.command("check-config", cls=CommandWithExamples, examples=("check-config --config gateway.toml",))
 @config_option
 def check_config(config: Path | None) -> None:
     """Check the configuration and print the effective settings.
@@ -294,7 +264,7 @@ def check_config(config: Path | None) -> None:
     """
     from gateway.settings.cautions import find_cautions
 
-    settings = _load_settings(config)
+    settings = load_settings(config)
     for caution in find_cautions(settings):
         click.echo(f"Warning: {caution.setting}: {caution.text}", err=True)
     click.echo(effective_configuration(settings))

@@ -9,7 +9,7 @@ from gateway.cli.server_command import ServerCommand, start_log
 from gateway.extras import require_extra
 
 
-@click.command(cls=ServerCommand)
+@click.command(cls=ServerCommand, examples=("emulate", "emulate --upstream halo-itsm --port 8091"))
 @host_option
 @click.option("--port", type=PORT_RANGE, default=8090, help="Port to listen on; 0 picks a free port.")
 @click.option(

@@ -3,8 +3,35 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
+
+from gateway import settings as configuration
+
+
+class CommandWithExamples(click.Command):
+    """A command whose help ends with examples, each the arguments of `halo-gateway`."""
+
+    def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, which are not wrapped: operators copy them."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write(f"{'':>{formatter.current_indent}}halo-gateway {example}\n")
+
+
+def load_settings(config: Path | None) -> configuration.Settings:
+    """Read the settings. Raises ClickException with all problems."""
+    try:
+        return configuration.load(config)
+    except configuration.ConfigurationError as error:
+        raise click.ClickException(f"the configuration is not valid:\n{error}") from None
+
 
 config_option = click.option(
     "--config",

@@ -6,8 +6,10 @@ from typing import IO, Any
 
 import click
 
+from gateway.cli.options import CommandWithExamples
 
-class ServerCommand(click.Command):
+
+class ServerCommand(CommandWithExamples):
     """A command whose errors are log lines."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:

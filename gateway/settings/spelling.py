@@ -1,9 +1,17 @@
 """Edit distance of two words."""
 
+from collections.abc import Iterable
 from typing import Final
 
 #: Maximum length of words that are compared. The work is proportional to the product of both lengths.
 _MAX_LENGTH: Final = 40
+
+
+def nearest_word(word: str, others: Iterable[str]) -> str:
+    """Return the word that differs by the fewest typing errors; empty if none is near."""
+    distances = ((edit_distance(word, other), other) for other in others)
+    distance, nearest = min(distances, default=(_MAX_LENGTH, ""))
+    return nearest if distance <= max(1, len(nearest) // 3) else ""
 
 
 def edit_distance(word: str, other: str) -> int:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 def operations(store: Store, halo: FaultyUpstream | None = None, **parts: Any) -> Operations:
     halo = halo or FaultyUpstream()
-    return Operations(halo.settings, store, b"s", lambda _: None, lambda: NOW, **parts)
+    return Operations(halo.settings, store, [b"s"], lambda _: None, lambda: NOW, **parts)
 
 
 class UnreachableStore(MemoryStore):
