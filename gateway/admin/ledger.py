@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -69,21 +69,19 @@ class LedgerEndpoints:
         return {("GET", "/admin/ledger"): self.get_ledger}
 
     async def get_ledger(self, request: Request) -> Response:
-        """Return the rows of a site since a day. Raises Failure 400 or 503."""
+        """Return the rows of a site since a day. Raises Failure 400, such as for an unknown site, or 503."""
         options = _report_options(request)
         self.count_waiting()
         read_rows = self.apps.read_rows if options.by else self.read_rows
-        guid = self.site_names.guid_of(options.site)
+        guid = self.site_names.require_guid(options.site) if options.site else ""
         rows = await run_in_threadpool(_read_rows, read_rows, guid, options.since)
-        return self._report_by_app(rows, options) if options.by else self._report(rows, options)
+        return self._report_by_app(rows, options) if options.by else self._report(rows, options, guid)
 
-    def _report(self, rows: list[LedgerRow], options: ReportOptions) -> Response:
+    def _report(self, rows: list[LedgerRow], options: ReportOptions, guid: str) -> Response:
         aliases, now = self.site_names.aliases, self.now()
         if options.format == "csv":
             return _csv_response(as_csv(rows, aliases))
-        statuses = (
-            status for status in self.cap_statuses() if options.site in {"", status.site, status.name}
-        )
+        statuses = (status for status in self.cap_statuses() if guid in {"", status.site})
         caps = list(map(cap_status_json, statuses))
         return json_response({**as_json(rows, aliases, now), "caps": caps}, now)
 
@@ -124,7 +122,7 @@ def _report_options(request: Request) -> ReportOptions:
     if values["period"] != PERIODS[0] and (values["by"], values["format"]) != ("app", "csv"):
         raise bad_request("period=month needs by=app and format=csv.", "http.period")
     with suppress(ValueError):
-        day = since and date.fromisoformat(since).isoformat()
+        day = since and datetime.strptime(since, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 - a day
         return ReportOptions(parameters.get("site", ""), day, **values)
     raise bad_request("since must be a date like 2026-07-01.", "http.since")
 

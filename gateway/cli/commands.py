@@ -112,7 +112,7 @@ def explain(search: str, site: str, config: Path | None) -> None:
 )
 @click.argument("guid")
 @click.option(
-    "--budget", type=click.IntRange(1, 1_000), default=30, help="Maximum number of queries; each is billed."
+    "--budget", type=click.IntRange(0, 1_000), default=30, help="Maximum number of queries; each is billed."
 )
 @click.option("--previous", type=click.File(), help="Output of an earlier probe, to show the differences.")
 @click.option(
@@ -129,9 +129,9 @@ def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None, 
     from gateway.telemetry.log_config import configure_logging
 
     settings = load_settings(config)
-    key = {"Ocp-Apim-Subscription-Key": _probe_key()}
     with errors_as_click_exceptions():
         guid = ConfiguredSites(settings).guid_of(guid)
+        key = {"Ocp-Apim-Subscription-Key": _probe_key()}
         configure_logging("error")
         if sql:
             has_problem = _probe_sql(settings, guid, key, budget)
@@ -192,6 +192,8 @@ def ledger(
     """Print the billed and the saved queries."""
     from gateway.cli.ledger import ReportForm, ledger_report
 
+    if period == "month" and not (csv and by):
+        raise click.UsageError("--period month needs --by app and --csv")
     with errors_as_click_exceptions():
         first_day = since.date() if since else None
         form = ReportForm(csv, by == "app", period)

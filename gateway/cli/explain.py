@@ -5,15 +5,18 @@ from datetime import UTC, datetime
 from secrets import token_hex
 
 from gateway.builders import token_cipher
+from gateway.errors.catalog import NOTHING_TO_EXPLAIN
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.interaction import NOT_FHIR
+from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.plugins.extensions_of import extensions_of
 from gateway.repairs import REPAIRS
 from gateway.search.explain import explain_search, request_for_search
 from gateway.search_handlers import initial_knowledge, planning_handlers
 from gateway.settings import Settings
 from gateway.settings.resolve import ConfiguredSites
+from gateway.settings.spelling import nearest_word
 
 _NOT_RUNNING = (
     "Not from a running gateway: cache, page sizes, pauses and circuits are unknown here. POST $explain shows"
@@ -35,6 +38,15 @@ def explain_for_site(settings: Settings, site_name: str, search: str) -> str:
     try:
         search_request = request_for_search(request, search, settings.search.limits)
     except Failure as failure:
-        raise ValueError(failure.text) from None
+        raise ValueError(_usage(search) if failure.kind is NOTHING_TO_EXPLAIN else failure.text) from None
     lines = asyncio.run(explain_search(search_request, handlers))
     return "\n".join((f"site: {site.guid} ({site.zone.key})", *lines, _NOT_RUNNING))
+
+
+def _usage(search: str) -> str:
+    """Return what to write instead of a text that is no search."""
+    written = search.partition("?")[0].strip("/").partition("/")[0]
+    nearest = nearest_word(written, RESOURCE_TYPES) if written not in RESOURCE_TYPES else ""
+    if nearest:
+        return f"SEARCH: no such resource type in R4: did you mean {nearest}?"
+    return "SEARCH: this is no search: write a search, for example 'Appointment?date=2026-04'"

@@ -11,6 +11,7 @@ from gateway.ledger.cost import LedgerRow
 from gateway.ledger.prices import Prices
 from gateway.ledger.report import SiteNames, as_csv, as_table
 from gateway.settings import Settings
+from gateway.settings.resolve import ConfiguredSites
 from gateway.store_builders import ledger_url
 
 
@@ -30,16 +31,16 @@ def ledger_report(
 ) -> str:
     """Return the ledger as a table, or all rows as CSV, even while gateways write to it.
 
-    `site` is a Halo GUID or an alias. Raises ValueError if the file is not a ledger, if Redis is unavailable,
-    if the settings have no ledger, and for a period that the form does not have.
+    `site` is a Halo GUID, an alias or the name of a mounted upstream. Raises ValueError for any other, if the
+    file is not a ledger, if Redis is unavailable, and if the settings have no ledger.
     """
-    if form.period != PERIODS[0] and not (form.csv and form.by_app):
-        raise ValueError("--period month needs --by app and --csv")
     aliases = {
         guid: site_settings.name for guid, site_settings in settings.sites.items() if site_settings.name
     }
-    site_guid = next((guid for guid, alias in aliases.items() if alias == site), site.lower())
-    rows = _read_rows(settings, site_guid, since.isoformat() if since else "", by_app=form.by_app)
+    guid = site if site in {"", *settings.upstreams} else ConfiguredSites(settings).guid_of(site)
+    rows = _read_rows(settings, guid, since.isoformat() if since else "", by_app=form.by_app)
+    if guid and not rows and guid not in {*settings.sites, *settings.upstreams}:
+        raise ValueError(f"the ledger has no rows of {guid}, and the configuration does not name this site")
     if form.by_app:
         return _report_by_app(rows, aliases, prices_of(settings), form)
     return as_csv(rows, aliases).rstrip() if form.csv else as_table(rows, aliases)

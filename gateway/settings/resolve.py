@@ -18,6 +18,8 @@ from gateway.sites.engine_version import normalise_version
 from gateway.sites.issue_states import SiteFindings, Verdict
 
 DEFAULT_SITE = "default"
+#: Most aliases that a message lists.
+_MAX_SHOWN = 10
 #: Settings of a site that sets nothing; made once, because pydantic copies every default of a new one.
 _NO_SETTINGS = SiteSettings()
 
@@ -46,12 +48,23 @@ class ConfiguredSites:
 
     def guid_of(self, name: str) -> str:
         """Return the GUID of an alias, or a GUID in lower case. Raises ValueError for other names."""
-        guids = [guid for guid, site in self._named_sites.items() if site and site.name == name]
+        named = ((guid, site) for guid, site in self._settings.sites.items() if guid != DEFAULT_SITE)
+        guids = [guid for guid, site in named if site.name == name != ""]
         if len(guids) > 1:
             raise ValueError(f"several sites have the alias {name}. Use the Halo GUID.")
         if not guids and not re.fullmatch(GUID_PATTERN, name, re.IGNORECASE):
-            raise ValueError(f"{name} is neither a Halo GUID nor the alias of a site in the configuration.")
+            raise ValueError(
+                f"{name} is neither a Halo GUID nor the alias of a site in the configuration."
+                f" {self._shown_aliases()}"
+            )
         return guids[0] if guids else name.lower()
+
+    def _shown_aliases(self) -> str:
+        aliases = sorted(
+            {site.name for guid, site in self._settings.sites.items() if guid != DEFAULT_SITE and site.name}
+        )
+        more = f" and {len(aliases) - _MAX_SHOWN} more" if len(aliases) > _MAX_SHOWN else ""
+        return f"Aliases: {', '.join(aliases[:_MAX_SHOWN])}{more}." if aliases else "It has no aliases."
 
     def __call__(self, guid: str) -> Site | None:
         """Return the site of a GUID; None if its time zone is not set."""

@@ -74,9 +74,17 @@ async def test_report_is_limited_by_site_and_day(query: str, site: str, since: s
 
 
 async def test_caps_of_other_sites_are_omitted() -> None:
-    assert (await admin_response("GET", "/admin/ledger?site=elsewhere", [Ledger().endpoints])).json()[
-        "caps"
-    ] == []
+    other = "/admin/ledger?site=ffffffff-0000-4000-8000-00000000000a"
+    assert (await admin_response("GET", other, [Ledger().endpoints])).json()["caps"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["site=elsewhere", "since=20260401", "since=2026-W14-3", "since=2026-02-30"]
+)
+async def test_ledger_of_unknown_site_or_day_is_400(query: str) -> None:
+    response = await admin_response("GET", f"/admin/ledger?{query}", [Ledger().endpoints])
+    assert response.status_code == 400
+    assert "elsewhere" not in response.text
 
 
 async def test_ledger_as_csv_has_every_row() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ from gateway.server.serve import bind_sockets
 
 MODULE = (sys.executable, "-m", "gateway")
 SCRIPT = (str(Path(sys.executable).with_name("halo-gateway")),)
+PROBE_KEY = {"HALO_GATEWAY_PROBE_KEY": "demo-key"}
 INVALID_CONFIGURATION = """
 [upstream]
 url = "nonsense"
@@ -258,13 +260,76 @@ def test_unknown_alias_does_not_get_the_default_zone(command: tuple[str, ...], t
     assert "pearth-1 is neither a Halo GUID nor the alias of a site" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("probe", SYDNEY), "set HALO_GATEWAY_PROBE_KEY"),
+        (("probe", SYDNEY, "--budget", "-4"), "-4 is not in the range"),
+        (("purge", "--site", SYDNEY, "--type", "appointment"), "did you mean Appointment?"),
+        (("purge", "--site", SYDNEY, "--type", "Zzyzx"), "write, for example, Appointment"),
+        (("purge", "--site", SYDNEY, "--patient", "a b"), "must be an id of at most 64"),
+        (("sites", "--url", "localhost:8080"), "must be a URL with a port of 1 to 65535"),
+        (("sites", "--url", "http://localhost:99999"), "must be a URL with a port of 1 to 65535"),
+        (("reset", "--site", SYDNEY, "--url", "http://localhost:0"), "must be a URL with a port"),
+        (("ledger", "--period", "month"), "--period month needs --by app and --csv"),
+        (("ledger", "--period", "month", "--csv"), "--period month needs --by app and --csv"),
+        (("ledger", "--period", "month", "--by", "app"), "--period month needs --by app and --csv"),
+        (("ledger", "--since", "20260401"), "does not match the format"),
+    ],
+)
+def test_wrong_value_is_wrong_usage_with_a_right_one(command: tuple[str, ...], message: str) -> None:
+    code, output = run(*command)
+    assert code == 2
+    assert message in output
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ("Appointments?date=2026-04", "no such resource type in R4: did you mean Appointment?"),
+        ("", "write a search, for example 'Appointment?date=2026-04'"),
+        ("Patient/1", "write a search, for example 'Appointment?date=2026-04'"),
+    ],
+)
+def test_explain_says_what_a_search_is(search: str, message: str) -> None:
+    arguments = ("explain", search, "--site", SYDNEY)
+    result = CliRunner().invoke(
+        main, arguments, env={"HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE": "Australia/Sydney"}
+    )
+    assert (result.exit_code, message in result.output) == (1, True), result.output
+
+
+def all_commands() -> dict[str, click.Command]:
+    group = main.commands["keys"]
+    assert isinstance(group, click.Group)
+    return {**main.commands, **{f"keys {name}": command for name, command in group.commands.items()}}
+
+
+@pytest.mark.parametrize("name", all_commands())
+def test_help_is_whole_and_has_examples_that_parse(name: str) -> None:
+    code, output = run(*name.split(), "--help")
+    assert code == 0
+    head, _, examples = output.partition("\nExamples:\n")
+    assert "..." not in head.replace("FILE...", "").replace("[ARGS]...", "")
+    assert max(map(len, head.splitlines())) <= 80
+    command = all_commands()[name]
+    if not isinstance(command, click.Group):
+        assert examples
+        for line in examples.splitlines():
+            _, *arguments = shlex.split(line.partition(" > ")[0].partition(" < ")[0])
+            assert arguments[: len(name.split())] == name.split()
+            given = arguments[len(name.split()) :]
+            with suppress(click.BadParameter):  # a file of an example does not exist here
+                command.make_parser(click.Context(command)).parse_args(list(given))
+
+
 @pytest.mark.parametrize("budget", ["0", "3"])
 def test_probe_of_sql_announces_its_cost_and_prints_toml(tmp_path: Path, budget: str) -> None:
     with SqlSite() as site:
         config = tmp_path / "gateway.toml"
         config.write_text(f"[upstream]\nurl = '{site.url}'\n")
         command = ["probe", "--sql", SYDNEY, "--budget", budget, "--config", str(config)]
-        result = run_process(*command)
+        result = run_process(*command, environment=PROBE_KEY)
     assert result.returncode == 0, result.stderr
     assert f"at most {budget} billed SQL queries" in result.stderr
     assert f"# halo-gateway probe --sql: {budget} of at most {budget} queries sent" in result.stdout
@@ -275,7 +340,7 @@ def test_probe_of_sql_announces_its_cost_and_prints_toml(tmp_path: Path, budget:
 def test_probe_of_sql_that_ended_early_has_exit_code_1(tmp_path: Path, free_tcp_port: int) -> None:
     config = tmp_path / "gateway.toml"
     config.write_text(f"[upstream]\nurl = 'http://127.0.0.1:{free_tcp_port}'\n")
-    result = run_process("probe", "--sql", SYDNEY, "--config", str(config))
+    result = run_process("probe", "--sql", SYDNEY, "--config", str(config), environment=PROBE_KEY)
     assert result.returncode == 1
     assert "# ENDED EARLY: " in result.stdout
 

@@ -53,7 +53,6 @@ def test_csv_has_rows_of_site_and_period(path: Path) -> None:
     assert row_count(path, "harbour") == row_count(path, GUID.upper()) == 2
     assert row_count(path, since=TODAY) == 2
     assert row_count(path, GUID, TODAY) == 1
-    assert row_count(path, "elsewhere") == 0
 
 
 def test_table_shows_alias_or_guid_of_sites(path: Path) -> None:
@@ -118,7 +117,14 @@ def test_report_by_app_reads_ledger_in_redis() -> None:
         assert "board" in ledger_report(settings, form=ReportForm(by_app=True))
 
 
-@pytest.mark.parametrize(("csv", "by_app"), [(False, False), (False, True), (True, False)])
-def test_months_are_refused_except_in_csv_by_app(csv: bool, by_app: bool) -> None:
-    with pytest.raises(ValueError, match="--period month needs --by app and --csv"):
-        ledger_report(Settings(), form=ReportForm(csv, by_app, "month"))
+def test_site_that_nobody_knows_is_an_error(path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"elsewhere is neither a Halo GUID nor the alias.* Aliases: harbour\."
+    ):
+        row_count(path, "elsewhere")
+    unknown = GUID.replace("0", "f")
+    with pytest.raises(
+        ValueError, match=f"the ledger has no rows of {unknown}, and the configuration does not"
+    ):
+        row_count(path, unknown)
+    assert row_count(path, GUID, TODAY + timedelta(days=9)) == 0
