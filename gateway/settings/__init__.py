@@ -4,7 +4,8 @@ All problems are reported at once, by the setting's name.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -13,11 +14,23 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from gateway.plugins.load import Plugins
 from gateway.settings.admin import Admin
 from gateway.settings.apps import MAX_APPS, MIN_RETENTION_DAYS, App, AppName, BudgetWebhook
-from gateway.settings.base import MountName, RepairSwitches, Section, SiteKey, with_lower_case_guids
+from gateway.settings.base import (
+    MountName,
+    RepairSwitches,
+    Section,
+    SiteKey,
+    raise_problems,
+    with_lower_case_guids,
+)
 from gateway.settings.cache import Cache, Ledger, LedgerCaller
 from gateway.settings.cors import Cors
-from gateway.settings.environment import describe_duplicates, describe_unknown_variables
-from gateway.settings.extensions import require_distinct_packs, require_known_switches
+from gateway.settings.environment import (
+    describe_duplicates,
+    describe_unknown_variables,
+    variable_of_setting,
+)
+from gateway.settings.every_error import every_error
+from gateway.settings.extensions import extension_problems
 from gateway.settings.masked import shorten
 from gateway.settings.plugins import PluginNames, plugins_of, with_dialects
 from gateway.settings.problems import describe_errors
@@ -95,54 +108,45 @@ class Settings(Section):
         return upstreams
 
     @model_validator(mode="after")
-    def _require_room_for_a_body(self) -> Self:
+    def _require_consistent_sections(self) -> Self:
+        problems = (self._ledger_problems(), self._retention_problems(), self._body_problems())
+        raise_problems(chain(*problems, extension_problems(self)))
+        return self
+
+    def _body_problems(self) -> Iterator[str]:
         limits = {"server.max_body": self.server.max_body, "sql.max_body": self.sql.max_body}
         limits |= {
             f"upstreams.{name}.max_request_body": upstream.request_body_limit
             for name, upstream in self.upstreams.items()
         }
-        for name, limit in limits.items():
-            if self.server.max_total_body < 3 * limit:
-                raise ValueError(
-                    f"server.max_total_body must be at least three times {name}, because one client address"
-                    " may use half, and a body needs more memory while it arrives"
-                )
-        return self
+        name, limit = max(limits.items(), key=lambda item: item[1])
+        if self.server.max_total_body < 3 * limit:
+            yield (
+                f"server.max_total_body: must be at least three times {name}, because one client address may"
+                f" use half, and a body needs more memory while it arrives; write, for example, {3 * limit}"
+            )
 
-    @model_validator(mode="after")
-    def _require_known_extensions(self) -> Self:
-        require_distinct_packs(self)
-        require_known_switches(self)
-        return self
+    def _ledger_problems(self) -> Iterator[str]:
+        if self.ledger.store == "redis" and self.cache.redis.url is None:
+            yield 'ledger.store: redis needs cache.redis.url; write, for example, "file", or set the URL'
+        if self.ledger.required and not (self.ledger.path or self.cache.redis.url):
+            yield (
+                "ledger.required: needs ledger.path or cache.redis.url, because counts in memory are lost;"
+                ' write, for example, ledger.path = "/var/lib/halo-gateway/ledger.sqlite3"'
+            )
+
+    def _retention_problems(self) -> Iterator[str]:
+        monthly = [name for name, app in self.apps.items() if app.budget.is_monthly]
+        if monthly and self.ledger.retention_days < MIN_RETENTION_DAYS:
+            yield (
+                f"ledger.retention_days: must be at least {MIN_RETENTION_DAYS}, because the monthly budget of"
+                f" apps.{monthly[0]} counts the rows of the month; write, for example, 800"
+            )
 
     @property
     def loaded_plugins(self) -> Plugins:
         """Repairs and dialects of the plugins."""
         return plugins_of(self.plugins)
-
-    @model_validator(mode="after")
-    def _require_redis_for_ledger(self) -> Self:
-        if self.ledger.store == "redis" and self.cache.redis.url is None:
-            raise ValueError("ledger.store redis needs cache.redis.url")
-        return self
-
-    @model_validator(mode="after")
-    def _require_place_of_required_ledger(self) -> Self:
-        if self.ledger.required and not (self.ledger.path or self.cache.redis.url):
-            raise ValueError(
-                "ledger.required needs ledger.path or cache.redis.url: counts in memory are lost"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _require_rows_of_a_month(self) -> Self:
-        monthly = [name for name, app in self.apps.items() if app.budget.is_monthly]
-        if monthly and self.ledger.retention_days < MIN_RETENTION_DAYS:
-            raise ValueError(
-                f"ledger.retention_days must be at least {MIN_RETENTION_DAYS}, because the monthly budget of"
-                f" apps.{monthly[0]} counts the rows of the month"
-            )
-        return self
 
 
 class _SettingsAndVariables(Settings):
@@ -154,14 +158,16 @@ class _SettingsAndVariables(Settings):
 
 def load(path: Path | None = None) -> Settings:
     """Load the settings from a TOML file and the environment. Raises ConfigurationError with all problems."""
-    loader = _settings_loader(path)
+    merged: list[dict[str, Any]] = []
+    loader = _settings_loader(path, merged.append)
     lines = describe_duplicates(_SettingsAndVariables, os.environ) + describe_unknown_variables(
         _SettingsAndVariables, os.environ
     )
     try:
         settings = loader()
-    except ValidationError as problem:
-        lines += describe_errors(Settings, problem.errors(include_input=False))
+    except ValidationError:
+        errors = every_error(Settings.model_validate, merged[-1])
+        lines += describe_errors(Settings, errors, variable_of_setting(Settings, os.environ))
     except RecursionError:
         raise ConfigurationError("the configuration is nested too deeply") from None
     if lines:
@@ -169,11 +175,11 @@ def load(path: Path | None = None) -> Settings:
     return settings
 
 
-def _settings_loader(path: Path | None) -> Callable[[], Settings]:
+def _settings_loader(path: Path | None, keep_values: Callable[[Any], None]) -> Callable[[], Settings]:
     if path == Path():
         raise ConfigurationError("--config: is empty, give the path of a TOML file")
     try:
-        return settings_loader(Settings, path)
+        return settings_loader(Settings, path, keep_values)
     except FileNotFoundError:
         raise ConfigurationError(f"--config: no such file: {shorten(str(path))}") from None
     except OSError as problem:

@@ -80,9 +80,9 @@ class Budget(Section):
     @model_validator(mode="after")
     def _require_limit(self) -> Self:
         if self.hard and not self.has_limit:
-            raise ValueError("hard has no effect without a limit: set queries_per_day, or remove it")
+            raise ValueError("hard has no effect without a limit; write, for example, queries_per_day = 1000")
         if self.hard_for_clinical and not self.hard:
-            raise ValueError("hard_for_clinical has no effect without hard: set both, or remove it")
+            raise ValueError("hard_for_clinical has no effect without hard; write, for example, hard = true")
         return self
 
 
@@ -114,7 +114,9 @@ class App(Section):
     @model_validator(mode="after")
     def _require_recognition(self) -> Self:
         if not (self.callers or self.user_agent or self.networks):
-            raise ValueError("needs callers, user_agent or networks: nothing says which requests are its own")
+            raise ValueError(
+                'nothing says which requests are its own; write, for example, user_agent = "WaitingRoom/*"'
+            )
         return self
 
     @field_validator("networks")
@@ -129,25 +131,30 @@ class App(Section):
     def _require_accepted_ages_below_ceilings(self) -> Self:
         if self.freshness and self.purpose not in ACCEPTING_PURPOSES:
             raise ValueError(
-                f"freshness has no effect with purpose {self.purpose}, which accepts no older data: remove"
-                " it, or set purpose to display or interactive"
+                f"freshness has no effect with purpose {self.purpose}, which accepts no older data; write, for"
+                ' example, purpose = "display", or remove it'
             )
         if unknown := sorted(set(self.freshness) - RESOURCE_TYPES - {"*"}):
-            raise ValueError(f"freshness: no such resource type in R4: {redact_key(unknown[0])}")
+            raise ValueError(
+                f"freshness: no such resource type in R4: {redact_key(unknown[0])}; write, for example, Appointment"
+            )
         if excessive := excessive_ages(self.freshness):
-            raise ValueError(f"freshness is above the ceilings of docs/apps.md: {'; '.join(excessive)}")
+            raise ValueError(
+                f"freshness: {'; '.join(excessive)} (docs/apps.md); write, for example, Appointment = 30"
+            )
         return self
 
     @model_validator(mode="after")
     def _require_safe_hard_budget(self) -> Self:
         if self.budget.hard and not self.callers:
             raise ValueError(
-                "budget.hard needs callers: without them, any caller could use up the app's budget"
+                "budget.hard needs callers: without them, any caller could use up the app's budget; write, for"
+                " example, hard = false"
             )
         if self.budget.hard and self.purpose == "clinical" and not self.budget.hard_for_clinical:
             raise ValueError(
                 "budget.hard with purpose clinical needs budget.hard_for_clinical: it stops reads on which a"
-                " treatment may depend"
+                " treatment may depend; write, for example, hard = false"
             )
         return self
 
@@ -169,5 +176,7 @@ class BudgetWebhook(Section):
     @model_validator(mode="after")
     def _require_secret(self) -> Self:
         if (self.url is None) != (self.secret is None):
-            raise ValueError("needs both url and secret, or neither")
+            raise ValueError(
+                'needs both url and secret, or neither; write, for example, url = "https://example.com.au/budget"'
+            )
         return self

@@ -1,6 +1,7 @@
 """Base class and value types of settings."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -141,6 +142,13 @@ def _check_printable(url: Any) -> Any:
 
 
 Url = Annotated[HttpUrl, BeforeValidator(_check_printable), AfterValidator(_check_plain_url)]
+
+
+def raise_problems(problems: Iterable[str]) -> None:
+    """Raise ValueError with all problems, a line each, if there are any."""
+    lines = list(problems)
+    if lines:
+        raise ValueError("\n".join(lines))
 
 
 class Section(BaseModel):

@@ -49,6 +49,16 @@ def variables_by_setting(model: Any, environment: Mapping[str, str]) -> dict[Set
     return variables
 
 
+def variable_of_setting(model: Any, environment: Mapping[str, str]) -> dict[SettingName, str]:
+    """Return the variable, as a message may show it, that sets each setting, also those in its JSON."""
+    return {
+        name: _redact_variable(model, variable)
+        for setting, variables in variables_by_setting(model, environment).items()
+        for variable in variables
+        for name in (setting, *_names_set_by(setting, environment[variable]))
+    }
+
+
 def describe_unknown_variables(model: Any, environment: Mapping[str, str]) -> list[str]:
     """Return a message for each variable with `PREFIX` that is neither a setting nor set by a platform."""
     unknown = sorted(_unknown_variables(model, environment))

@@ -26,13 +26,22 @@ def _all_packs(settings: "Settings") -> Iterator[Pack]:
         yield from packs_of(upstream.packs)
 
 
-def require_distinct_packs(settings: "Settings") -> None:
-    """Raise ValueError if two upstreams have different packs of one name: a switch would be for both."""
+def extension_problems(settings: "Settings") -> Iterator[str]:
+    """Yield the problems of packs that share a name, and of switches for repairs that nothing brings."""
+    yield from _repeated_packs(settings)
+    yield from _unknown_switches(settings)
+
+
+def _repeated_packs(settings: "Settings") -> Iterator[str]:
+    """Yield a problem if two upstreams have different packs of one name: a switch would be for both."""
     digests = {(pack.name, pack.digest) for pack in _all_packs(settings)}
     names = [name for name, _ in digests]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ValueError(f"packs: two different files are the pack {', '.join(repeated[:10])}: rename one")
+        yield (
+            f"packs: two different files are the pack {', '.join(repeated[:10])}; rename one: write, for"
+            f" example, {repeated[0]}-2.toml"
+        )
 
 
 def with_pack_paths(tables: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -57,13 +66,13 @@ def _path_in(folder: Path, pack: Any) -> Any:
     return pack if not isinstance(pack, str) or is_name(pack) else str(folder / pack)
 
 
-def require_known_switches(settings: "Settings") -> None:
-    """Raise ValueError if a switch names a repair `package:id` that no plugin or pack brings."""
+def _unknown_switches(settings: "Settings") -> Iterator[str]:
+    """Yield a problem if a switch names a repair `package:id` that no plugin or pack brings."""
     written = list(_switches(settings))
     known = {issue.id for issue in extension_issues(settings)} if written else set()
     unknown = [f"{setting}.{redact_key(name)}" for setting, name in written if name not in known]
     if unknown:
-        raise ValueError(f"{', '.join(unknown[:10])}: no such repair; see halo-gateway known-issues")
+        yield f"{', '.join(unknown[:10])}: no such repair; see halo-gateway known-issues"
 
 
 def _switches(settings: "Settings") -> Iterator[tuple[str, str]]:

@@ -1,10 +1,12 @@
 """Problems of a configuration, one line each: setting, problem and example, without values."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
+from gateway.settings.examples import example_of
 from gateway.settings.masked import redact_name, shorten
 from gateway.settings.names import KEY_PLACEHOLDERS, SettingName, longest_known_prefix
 from gateway.settings.refusals import MAX_LISTED, limit_lines, unknown_name_message
@@ -32,48 +34,34 @@ _MESSAGES: Final = {
     "greater_than": "must be greater than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
-    "url_parsing": "must be a URL, such as https://gateway.example.com.au",
+    "url_parsing": "must be a URL",
     "url_scheme": "must be a URL that begins with http:// or https://",
-    "url_type": "must be a URL, such as https://gateway.example.com.au",
-    "ip_v4_network": "must be a network, such as 10.0.0.0/8",
-    "ip_v6_network": "must be a network, such as 10.0.0.0/8",
-    "tuple_type": 'must be a list, such as ["…"]; in an environment variable it is JSON',
-    "dict_type": "must be a table of settings; in an environment variable it is JSON",
-    "model_type": "must be a table of settings; in an environment variable it is JSON",
+    "url_type": "must be a URL",
+    "ip_v4_network": "must be a network",
+    "ip_v6_network": "must be a network",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table of settings",
+    "model_type": "must be a table of settings",
 }
-_GUID: Final = "0a1b2c3d-0000-4000-8000-00000000000a"
-#: Last segment of a setting with a pattern, or of a table whose keys have one -> valid value.
-_EXAMPLES: Final = {
-    "default_site": _GUID,
-    "path": "/hg",
-    "listen": "127.0.0.1:8081",
-    "id": "closed-for-lunch",
-    "name": "front-desk",
-    "upstreams": "health-gorilla",
-    "shared_callers": "front-desk",
-    "callers": "0a1b2c3d",
-    "user_agent": "WaitingRoom/*",
-    "currency": "AUD",
-    "column_time_zones": "Appointment.date",
-    "date_precision": "Appointment.date",
-    "extra_date_parameters": "Appointment.date",
-    "last_updated_input": "Patient",
-    "lifetimes": "Patient",
-    "stale_if_error": "Patient",
-    "stale_while_revalidate": "Patient",
-}
+#: What begins the example of a message.
+_HINT: Final = "write, for example,"
 _PATTERN_ERROR, _UNKNOWN_NAME_ERROR, _KEY_MARKER = "string_pattern_mismatch", "extra_forbidden", "[key]"
 
 
-def describe_errors(model: Any, errors: Iterable[ErrorDetails]) -> list[str]:
-    """Return distinct lines for the errors of a validation. The number of unknown names is limited."""
+def describe_errors(
+    model: Any, errors: Iterable[ErrorDetails], variables: Mapping[SettingName, str] = MappingProxyType({})
+) -> list[str]:
+    """Return distinct lines for the errors of a validation. The number of unknown names is limited.
+
+    `variables`: the environment variables that set some settings, by the setting's name.
+    """
     relevant = list(_without_nested_errors(errors))
     unknown = [_error_name(error) for error in relevant if _is_unknown_name(error)]
     listed = set(unknown[:MAX_LISTED])
     lines = (
         unknown_name_message(model, _error_name(error))
         if _is_unknown_name(error)
-        else _error_line(model, error)
+        else _error_line(model, error, variables)
         for error in relevant
         if not _is_unknown_name(error) or _error_name(error) in listed
     )
@@ -104,20 +92,45 @@ def _is_unknown_name(error: ErrorDetails) -> bool:
     return is_wrong_key or error["type"] == _UNKNOWN_NAME_ERROR
 
 
-def _error_line(model: Any, error: ErrorDetails) -> str:
+def _error_line(model: Any, error: ErrorDetails, variables: Mapping[SettingName, str]) -> str:
     name = _error_name(error)
     segments = name if _KEY_MARKER in error["loc"] else (*_known_segments(model, name),)
+    if not segments:
+        return _error_text(error)
+    variable = next((variables[name[:end]] for end in range(len(name), 0, -1) if name[:end] in variables), "")
+    example = _example(model, error, segments, for_environment=bool(variable))
+    shown = _shown_name(model, segments, variable)
+    return "\n".join(
+        f"{shown}: {line}" if _HINT in line else f"{shown}: {line}; {_HINT} {example}"
+        for line in _error_text(error).splitlines()
+    )
+
+
+def _shown_name(model: Any, segments: SettingName, variable: str) -> str:
+    """Return the variable that sets a setting, with the setting if it is in its JSON; or the setting."""
     setting = shorten(".".join(redact_name(model, segments)))
-    text = _error_text(error, _table_of_key(error) or _last_segment(segments))
-    return "\n".join(f"{setting}: {line}" for line in text.splitlines()) if segments else text
+    if not variable:
+        return setting
+    is_whole = variable.removeprefix("HALO_GATEWAY_").lower().replace("__", ".").replace("-", "_") == (
+        setting.lower().replace("-", "_")
+    )
+    return variable if is_whole else f"{variable}: {setting}"
 
 
-def _error_text(error: ErrorDetails, setting: str) -> str:
+def _example(model: Any, error: ErrorDetails, segments: SettingName, *, for_environment: bool) -> str:
+    """Return a valid value of the setting; for an invalid key of a table, of the whole table."""
+    name = segments[:-1] if _KEY_MARKER in error["loc"] else segments
+    if error["type"] == "missing" and segments != _error_name(error):
+        name = segments
+    return example_of(model, name, for_environment=for_environment)
+
+
+def _error_text(error: ErrorDetails) -> str:
     if error["type"] == _PATTERN_ERROR:
-        example = f"; write, for example, {_EXAMPLES[setting]}" if setting in _EXAMPLES else ""
-        return f"has the wrong format{example}"
+        return "has the wrong format"
     message = _MESSAGES.get(error["type"])
-    return message.format(**error.get("ctx", {})) if message else error["msg"].removeprefix("Value error, ")
+    text = message.format(**error.get("ctx", {})) if message else error["msg"].removeprefix("Value error, ")
+    return text.rstrip(".")
 
 
 def _known_segments(model: Any, name: SettingName) -> Iterator[str]:
@@ -125,7 +138,3 @@ def _known_segments(model: Any, name: SettingName) -> Iterator[str]:
     known = longest_known_prefix(model, name)
     yield from known
     yield from (segment for segment in name[len(known) : len(known) + 1] if segment.isdecimal())
-
-
-def _last_segment(name: SettingName) -> str:
-    return next((segment for segment in reversed(name) if not segment.isdecimal()), "")

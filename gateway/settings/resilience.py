@@ -105,7 +105,9 @@ class PauseRule(Section):
     @model_validator(mode="after")
     def _require_condition(self) -> Self:
         if not (self.message_pattern or self.code):
-            raise ValueError("a rule needs message_pattern or code")
+            raise ValueError(
+                'a rule needs message_pattern or code; write, for example, message_pattern = "closed for lunch"'
+            )
         return self
 
 

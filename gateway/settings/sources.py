@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -51,10 +52,13 @@ class _FileSource(InitSettingsSource):
         return _with_lower_case_sites(super().__call__())
 
 
-def settings_loader(model: type[Model], path: Path | None) -> Callable[[], Model]:
+def settings_loader(
+    model: type[Model], path: Path | None, keep_values: Callable[[Any], None] = lambda _: None
+) -> Callable[[], Model]:
     """Return a function that builds the model from file and environment. It raises ValidationError.
 
-    Raises OSError, or ValueError for a file that is not valid TOML.
+    `keep_values` gets what file and environment say together, before it is checked. Raises OSError, or
+    ValueError for a file that is not valid TOML.
     """
     tables = with_pack_paths(read_tables(path), path.parent) if path else {}
 
@@ -66,6 +70,12 @@ def settings_loader(model: type[Model], path: Path | None) -> Callable[[], Model
             extra="forbid",
             frozen=True,
         )
+
+        @model_validator(mode="before")
+        @classmethod
+        def _keep_values(cls, values: Any) -> Any:
+            keep_values(values)
+            return values
 
         @classmethod
         def settings_customise_sources(

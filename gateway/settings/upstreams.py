@@ -145,7 +145,7 @@ class MountedUpstream(Upstream):
         if self.timeouts.read > self.timeouts.total:
             raise ValueError(
                 "timeouts.read must be at most timeouts.total, which ends the request before: raise"
-                " timeouts.total, or lower timeouts.read"
+                " timeouts.total, or lower timeouts.read; write, for example, timeouts.read = 30"
             )
         if self.resolved_dialect.is_fhir:
             return self
@@ -154,12 +154,12 @@ class MountedUpstream(Upstream):
         if useless:
             raise ValueError(
                 f"{', '.join(useless)}: has no effect on the dialect {name}, which is passed through; remove"
-                " it"
+                " it: write, for example, only url, dialect and path"
             )
         if any(repair.examines_answers for pack in packs_of(self.packs) for repair in pack.repairs):
             raise ValueError(
                 f"packs: on the dialect {name}, which is passed through, issues of a pack may only set a"
-                " code; remove the others"
+                " code; remove the others: write, for example, packs = []"
             )
         return self
 

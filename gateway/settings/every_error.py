@@ -1,0 +1,80 @@
+"""All errors of a configuration: checks of several settings are made although others are wrong by themselves.
+
+Pydantic does not check a section as a whole while one of its settings is invalid. So what is invalid is left
+out, and the rest is checked again. What was left out then seems to be missing: errors that name it are
+dropped.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+#: Each round leaves at least one setting out; more rounds than this would be a configuration of errors only.
+_MAX_ROUNDS: Final = 8
+
+
+def every_error(validate: Callable[[Any], object], values: dict[str, Any]) -> list[ErrorDetails]:
+    """Return the errors of a configuration, without the values. Raises RecursionError for deep nesting."""
+    errors: list[ErrorDetails] = []
+    removed: set[str] = set()
+    for _ in range(_MAX_ROUNDS):
+        try:
+            validate(values)
+        except ValidationError as problem:
+            found = problem.errors(include_input=False, include_url=False)
+            new = [error for error in found if not errors or _is_independent(error, removed)]
+            errors += new
+            values, left_out = _without(values, found)
+            removed |= left_out
+            if not left_out:
+                break
+        else:
+            break
+    return errors
+
+
+def _is_independent(error: ErrorDetails, removed: set[str]) -> bool:
+    """Whether an error names nothing that was left out."""
+    if error["type"] == "missing" and str(error["loc"][-1]) in removed:
+        return False
+    words = set(re.findall("[A-Za-z_]+", error["msg"]))
+    return not words & removed
+
+
+def _without(values: dict[str, Any], errors: Iterable[ErrorDetails]) -> tuple[dict[str, Any], set[str]]:
+    """Return a copy without what is invalid, and the names of what was left out."""
+    result, removed = _copy(values), set[str]()
+    for path in sorted({tuple(_path_to(values, error)) for error in errors}, key=_latest_first):
+        container: Any = result
+        try:
+            for segment in path[:-1]:
+                container = container[segment]
+            del container[path[-1]]
+        except (LookupError, TypeError):
+            continue  # what contains it has been left out
+        removed.add(str(next(each for each in reversed(path) if isinstance(each, str))))
+    return result, removed
+
+
+def _latest_first(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Order in which the inner is left out before the outer, and the last item of a list first."""
+    return -len(path), tuple(-each if isinstance(each, int) else 0 for each in path)
+
+
+def _path_to(values: Any, error: ErrorDetails) -> Iterator[Any]:
+    """Yield the part of an error's location that exists in the values: others are pydantic's, or missing."""
+    for segment in error["loc"]:
+        if (isinstance(values, dict) and segment in values) or (isinstance(values, list | tuple) and isinstance(segment, int) and segment < len(values)):
+            values = values[segment]
+        else:
+            return
+        yield segment
+
+
+def _copy(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _copy(inner) for key, inner in values.items()}
+    return [_copy(inner) for inner in values] if isinstance(values, list | tuple) else values
