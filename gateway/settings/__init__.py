@@ -164,10 +164,11 @@ def load(path: Path | None = None) -> Settings:
         _SettingsAndVariables, os.environ
     )
     try:
-        settings = loader()
-    except ValidationError:
-        errors = every_error(Settings.model_validate, merged[-1])
-        lines += describe_errors(Settings, errors, variable_of_setting(Settings, os.environ))
+        try:
+            settings = loader()
+        except ValidationError:
+            errors = every_error(Settings.model_validate, merged[-1])
+            lines += describe_errors(Settings, errors, variable_of_setting(Settings, os.environ))
     except RecursionError:
         raise ConfigurationError("the configuration is nested too deeply") from None
     if lines:

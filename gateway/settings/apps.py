@@ -115,7 +115,7 @@ class App(Section):
     def _require_recognition(self) -> Self:
         if not (self.callers or self.user_agent or self.networks):
             raise ValueError(
-                'nothing says which requests are its own; write, for example, user_agent = "WaitingRoom/*"'
+                'needs callers, user_agent or networks; write, for example, user_agent = "WaitingRoom/*"'
             )
         return self
 
@@ -131,12 +131,13 @@ class App(Section):
     def _require_accepted_ages_below_ceilings(self) -> Self:
         if self.freshness and self.purpose not in ACCEPTING_PURPOSES:
             raise ValueError(
-                f"freshness has no effect with purpose {self.purpose}, which accepts no older data; write, for"
-                ' example, purpose = "display", or remove it'
+                f"freshness has no effect with purpose {self.purpose}, which accepts no older data; write,"
+                ' for example, purpose = "display", or remove it'
             )
         if unknown := sorted(set(self.freshness) - RESOURCE_TYPES - {"*"}):
             raise ValueError(
-                f"freshness: no such resource type in R4: {redact_key(unknown[0])}; write, for example, Appointment"
+                f"freshness: no such resource type in R4: {redact_key(unknown[0])}; write, for example,"
+                " Appointment"
             )
         if excessive := excessive_ages(self.freshness):
             raise ValueError(
@@ -148,8 +149,8 @@ class App(Section):
     def _require_safe_hard_budget(self) -> Self:
         if self.budget.hard and not self.callers:
             raise ValueError(
-                "budget.hard needs callers: without them, any caller could use up the app's budget; write, for"
-                " example, hard = false"
+                "budget.hard needs callers: without them, any caller could use up the app's budget;"
+                " write, for example, hard = false"
             )
         if self.budget.hard and self.purpose == "clinical" and not self.budget.hard_for_clinical:
             raise ValueError(

@@ -67,10 +67,10 @@ def _latest_first(path: tuple[Any, ...]) -> tuple[Any, ...]:
 def _path_to(values: Any, error: ErrorDetails) -> Iterator[Any]:
     """Yield the part of an error's location that exists in the values: others are pydantic's, or missing."""
     for segment in error["loc"]:
-        if (isinstance(values, dict) and segment in values) or (isinstance(values, list | tuple) and isinstance(segment, int) and segment < len(values)):
-            values = values[segment]
-        else:
+        is_in_list = isinstance(values, list | tuple) and isinstance(segment, int) and segment < len(values)
+        if not is_in_list and not (isinstance(values, dict) and segment in values):
             return
+        values = values[segment]
         yield segment
 
 

@@ -62,7 +62,7 @@ def _suggestion(model: Any, name: SettingName, written_name: str, separator: str
         return f" {hint}"
     nearest = _FOREIGN_NAMES.get((separator.join(name).lower(),)) or nearest_name(model, name, separator)
     if not nearest:
-        return " docs/configuration.md lists all settings."
+        return ""
     text = separator.join(redact_name(model, nearest))
     return f" Did you mean {shorten(_variable_name(prefix + text, written_name) if prefix else text)}?"
 

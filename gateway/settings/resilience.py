@@ -106,7 +106,7 @@ class PauseRule(Section):
     def _require_condition(self) -> Self:
         if not (self.message_pattern or self.code):
             raise ValueError(
-                'a rule needs message_pattern or code; write, for example, message_pattern = "closed for lunch"'
+                'needs message_pattern or code; write, for example, message_pattern = "closed for lunch"'
             )
         return self
 

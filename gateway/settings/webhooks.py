@@ -80,7 +80,7 @@ class Webhooks(Section):
     def _require_secrets_for_receivers(self) -> Self:
         if self.receivers and not self.secrets:
             raise ValueError(
-                "receivers need secrets: without one, the gateway accepts no webhook; write, for example, secrets ="
-                " a list of the secret of your webhooks at Halo"
+                "receivers need secrets: without one, the gateway accepts no webhook; write, for example,"
+                " secrets = a list of the secret of your webhooks at Halo"
             )
         return self

@@ -47,7 +47,7 @@ MONTHLY = {"bytes_per_month": 1}
         ),
         (
             {"apps": {"a": {"user_agent": "a", "budget": MONTHLY}}, "ledger": {"retention_days": 31}},
-            r"retention_days must be at least 32, .* monthly budget of apps\.a ",
+            r"retention_days: must be at least 32, .* monthly budget of apps\.a ",
         ),
         ({"apps": {"a": {"networks": ["2001:db8::/96"]}}}, "at most /64"),
         ({"budget_webhook": {"url": "https://example.org/"}}, "needs both url and secret"),

@@ -58,5 +58,5 @@ def test_total_of_bodies_has_room_for_the_largest() -> None:
     assert Settings(server=Server(max_body=20_000_000), sql=Sql(max_body=21_000_000)).sql.max_body
     for sections in ({"server": {"max_body": 22_000_000}}, {"sql": {"max_body": 22_000_000}}):
         name = f"{next(iter(sections))}.max_body"
-        with pytest.raises(ValidationError, match=f"server.max_total_body must be at least .* {name}"):
+        with pytest.raises(ValidationError, match=f"server.max_total_body: must be at least .* {name}"):
             Settings.model_validate(sections)

@@ -135,9 +135,17 @@ def test_unknown_name_is_rejected(tmp_path: Path, text: str, name: str) -> None:
             "1",
             "did you mean halo_gateway_upstream__timeouts__connect?",
         ),
-        ("HALO_GATEWAY_SERVER__TRUSTED_PROXIES", "10.0.0.0/8", "server.trusted_proxies"),
+        (
+            "HALO_GATEWAY_SERVER__TRUSTED_PROXIES",
+            "10.0.0.0/8",
+            "halo_gateway_server__trusted_proxies: must be a list",
+        ),
         ("HALO_GATEWAY_UPSTREM__URL", "http://127.0.0.1:1", "upstrem"),
-        ("HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE", "Australia/Atlantis", "sites.default.time_zone"),
+        (
+            "HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE",
+            "Australia/Atlantis",
+            "halo_gateway_sites__default__time_zone: unknown",
+        ),
     ],
 )
 def test_problem_in_the_environment_is_rejected(
@@ -204,9 +212,10 @@ def test_problems_of_file_and_environment_are_reported_together(
     monkeypatch.setenv("HALO_GATEWAY_LEDGER", '{"pth": "x"}')
     assert problems(tmp_path, "[sever]\npublic_url = 'x'\n[upstream]\nca_file = '/nonexistent'") == [
         "HALO_GATEWAY_SERVER_DEFAULT_SITE: no such setting. Did you mean HALO_GATEWAY_SERVER__DEFAULT_SITE?",
-        "upstream.ca_file: cannot be read: /nonexistent: No such file or directory",
+        "upstream.ca_file: cannot be read: /nonexistent: No such file or directory;"
+        ' write, for example, "/etc/ssl/certs/private-ca.pem"',
         "ledger.pth: no such setting. Did you mean ledger.path?",
-        "log.level: must be 'debug', 'info', 'warning' or 'error'",
+        "HALO_GATEWAY_LOG__LEVEL: must be 'debug', 'info', 'warning' or 'error'; write, for example, info",
         "sever: no such setting. Did you mean server?",
     ]
 
@@ -298,7 +307,7 @@ def test_secret_in_an_invalid_variable_is_not_shown(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HALO_GATEWAY_PAGING__KEYS", SECRET)
     with pytest.raises(ConfigurationError) as error:
         load()
-    assert "paging" in str(error.value)
+    assert "HALO_GATEWAY_PAGING__KEYS: must be a list" in str(error.value)
     assert SECRET not in str(error.value)
 
 
