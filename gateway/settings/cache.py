@@ -152,7 +152,7 @@ class Cache(Section):
     def _require_keys_with_redis(self) -> Self:
         if self.redis.url and not self.keys:
             raise ValueError(
-                "redis.url needs cache.keys, which encrypt the data in Redis; write, for example, keys = a list of"
-                " what `halo-gateway keys new` prints"
+                "redis.url needs cache.keys, which encrypt the data in Redis; write, for example, keys ="
+                " a list of what `halo-gateway keys new` prints"
             )
         return self

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 #: Each round leaves at least one setting out; more rounds than this would be a configuration of errors only.
 _MAX_ROUNDS: Final = 8
+_WORD: Final = re.compile("[A-Za-z_]+")
 
 
 def every_error(validate: Callable[[Any], object], values: dict[str, Any]) -> list[ErrorDetails]:
@@ -25,8 +26,7 @@ def every_error(validate: Callable[[Any], object], values: dict[str, Any]) -> li
             validate(values)
         except ValidationError as problem:
             found = problem.errors(include_input=False, include_url=False)
-            new = [error for error in found if not errors or _is_independent(error, removed)]
-            errors += new
+            errors += [each for each in _independent(found, removed) if each not in errors]
             values, left_out = _without(values, found)
             removed |= left_out
             if not left_out:
@@ -36,12 +36,18 @@ def every_error(validate: Callable[[Any], object], values: dict[str, Any]) -> li
     return errors
 
 
-def _is_independent(error: ErrorDetails, removed: set[str]) -> bool:
-    """Whether an error names nothing that was left out."""
-    if error["type"] == "missing" and str(error["loc"][-1]) in removed:
-        return False
-    words = set(re.findall("[A-Za-z_]+", error["msg"]))
-    return not words & removed
+def _independent(errors: Iterable[ErrorDetails], removed: set[str]) -> Iterator[ErrorDetails]:
+    """Yield the errors that name nothing that was left out; of several in one, the lines that do not."""
+    for error in errors:
+        lines = [line for line in error["msg"].splitlines() if not removed & set(_WORD.findall(line))]
+        is_left_out = error["type"] == "missing" and str(error["loc"][-1]) in removed
+        if lines and not is_left_out:
+            yield {**error, "msg": "\n".join(lines), "ctx": _plain_context(error)}
+
+
+def _plain_context(error: ErrorDetails) -> dict[str, Any]:
+    """Return the context without exceptions, of which no two are equal."""
+    return {name: value for name, value in error.get("ctx", {}).items() if name != "error"}
 
 
 def _without(values: dict[str, Any], errors: Iterable[ErrorDetails]) -> tuple[dict[str, Any], set[str]]:

@@ -1,7 +1,7 @@
 """An example of a valid value for each setting, as a file or an environment variable has it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -74,11 +74,12 @@ _SECRETS: Final[Mapping[str, str]] = {
     "budget_webhook.secret": "whsec_ and what `openssl rand -base64 32` prints",
     "secret": _FROM_PARTNER,
 }
+_ANY_TEXT: Final = "text"
 _BY_TYPE: Final[Mapping[type, Any]] = {
     bool: True,
     int: 10,
     float: 1.5,
-    str: "text",
+    str: _ANY_TEXT,
     Path: "/etc/halo-gateway/file",
     HttpUrl: "https://gateway.example.com.au",
 }
@@ -111,9 +112,11 @@ def _value(model: Any, name: SettingName) -> Any:
 
 
 def _first_setting(model: Any, name: SettingName, section: type[BaseModel]) -> dict[str, Any]:
-    """Return a table with one of the section's settings."""
-    plain = [each for each, field in section.model_fields.items() if _section_of(field.annotation) is None]
-    return {plain[0]: _value(model, (*name, plain[0]))}
+    """Return a table with the settings that the section needs, or with one of them."""
+    fields = section.model_fields
+    required = [each for each, field in fields.items() if field.is_required()]
+    plain = [each for each, field in fields.items() if _section_of(field.annotation) is None]
+    return {each: _value(model, (*name, each)) for each in required or plain[:1]}
 
 
 def _by_ending(values: Mapping[str, Any], name: Any) -> Any:
@@ -133,12 +136,12 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def _by_type(annotation: Any) -> Any:
-    for member in (annotation, *get_args(annotation)):
-        if get_origin(member) is Literal:
-            return get_args(member)[0]
-        if member in _BY_TYPE:
-            return _BY_TYPE[member]
-    return "text"
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)[0]
+    if annotation in _BY_TYPE:
+        return _BY_TYPE[annotation]
+    inner = [_by_type(member) for member in get_args(annotation) if isinstance(member, Hashable)]
+    return next((value for value in inner if value != _ANY_TEXT), _ANY_TEXT)
 
 
 def _in_environment(value: Any) -> str:

@@ -212,8 +212,8 @@ def test_problems_of_file_and_environment_are_reported_together(
     monkeypatch.setenv("HALO_GATEWAY_LEDGER", '{"pth": "x"}')
     assert problems(tmp_path, "[sever]\npublic_url = 'x'\n[upstream]\nca_file = '/nonexistent'") == [
         "HALO_GATEWAY_SERVER_DEFAULT_SITE: no such setting. Did you mean HALO_GATEWAY_SERVER__DEFAULT_SITE?",
-        "upstream.ca_file: cannot be read: /nonexistent: No such file or directory;"
-        ' write, for example, "/etc/ssl/certs/private-ca.pem"',
+        "upstream.ca_file: cannot be read: /nonexistent: No such file or directory; write, for example,"
+        ' "/etc/ssl/certs/private-ca.pem"',
         "ledger.pth: no such setting. Did you mean ledger.path?",
         "HALO_GATEWAY_LOG__LEVEL: must be 'debug', 'info', 'warning' or 'error'; write, for example, info",
         "sever: no such setting. Did you mean server?",
