@@ -200,12 +200,20 @@ def read_settings(model: type[SettingsType], path: Path | None) -> SettingsType:
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
         lines = [
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
+            f"{'.'.join(map(str, problem['loc']))}: {_PROBLEMS.get(problem['type']) or _own_words(problem['msg'])}"
             for problem in problems
         ]
         raise ValueError("\n".join([f"{path} has problems:", *lines])) from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+_PROBLEMS: Final = {"extra_forbidden": "no such setting; docs/emulator.md lists all"}
+
+
+def _own_words(message: str) -> str:
+    """Return a message of pydantic without its words for a value."""
+    return message.removeprefix("Value error, ").replace("Input should be", "must be")
 
 
 def apply_merge_patch(settings: SettingsType, changes: dict[str, Any]) -> SettingsType:

@@ -120,8 +120,11 @@ def _first_setting(model: Any, name: SettingName, section: type[BaseModel]) -> d
 
 
 def _by_ending(values: Mapping[str, Any], name: Any) -> Any:
-    """Return the value for the last two segments or the last one; None if there is none."""
-    return values.get(".".join(name[-2:]), values.get(".".join(name[-1:])))
+    """Return the value for the last two segments, the first and the last, or the last; None if none."""
+    if not name:
+        return None
+    names = (".".join(name[-2:]), f"{name[0]}.{name[-1]}", name[-1])
+    return next((values[each] for each in names if each in values), None)
 
 
 def _field_of(model: Any, name: SettingName) -> FieldInfo | None:

@@ -11,6 +11,7 @@ from gateway.settings.masked import redact_name, shorten
 from gateway.settings.names import KEY_PLACEHOLDERS, SettingName, longest_known_prefix
 from gateway.settings.refusals import MAX_LISTED, limit_lines, unknown_name_message
 
+_TIME: Final = "must be a time with an offset from UTC"
 #: Type of pydantic's error -> message; `{…}` is from the error's context.
 _MESSAGES: Final = {
     "missing": "is required",
@@ -39,6 +40,10 @@ _MESSAGES: Final = {
     "url_type": "must be a URL",
     "ip_v4_network": "must be a network",
     "ip_v6_network": "must be a network",
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "timezone_aware": _TIME,
     "tuple_type": "must be a list",
     "dict_type": "must be a table of settings",
     "model_type": "must be a table of settings",

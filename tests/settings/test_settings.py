@@ -204,6 +204,12 @@ def test_misspelt_command_variable_has_a_suggestion(monkeypatch: pytest.MonkeyPa
     assert "Zzyzx" not in str(error.value)
 
 
+_NO_CA_FILE = (
+    "upstream.ca_file: cannot be read: /nonexistent: No such file or directory; write, for example,"
+    ' "/etc/ssl/certs/private-ca.pem"'
+)
+
+
 def test_problems_of_file_and_environment_are_reported_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,8 +218,7 @@ def test_problems_of_file_and_environment_are_reported_together(
     monkeypatch.setenv("HALO_GATEWAY_LEDGER", '{"pth": "x"}')
     assert problems(tmp_path, "[sever]\npublic_url = 'x'\n[upstream]\nca_file = '/nonexistent'") == [
         "HALO_GATEWAY_SERVER_DEFAULT_SITE: no such setting. Did you mean HALO_GATEWAY_SERVER__DEFAULT_SITE?",
-        "upstream.ca_file: cannot be read: /nonexistent: No such file or directory; write, for example,"
-        ' "/etc/ssl/certs/private-ca.pem"',
+        _NO_CA_FILE,
         "ledger.pth: no such setting. Did you mean ledger.path?",
         "HALO_GATEWAY_LOG__LEVEL: must be 'debug', 'info', 'warning' or 'error'; write, for example, info",
         "sever: no such setting. Did you mean server?",
