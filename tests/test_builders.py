@@ -68,6 +68,8 @@ IRRELEVANT_SETTINGS = (
     {"apps": {"board": {"user_agent": "Board/*", "purpose": "display"}}},
     {"budget_webhook": {"url": "https://alerts.example", "secret": f"whsec_{SECRET}"}},
     {"cache": {"max_bytes": 1_000_000, "lock_seconds": 1, "redis": {"timeout": 2}}},
+    {"cache": {"keys": [SECRET, OTHER_SECRET]}},
+    {"paging": {"keys": [SECRET, OTHER_SECRET]}},
 )
 RELEVANT_SETTINGS = (
     {"sites": {SITE.guid: {"time_zone": "Australia/Perth"}}},

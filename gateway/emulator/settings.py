@@ -199,10 +199,9 @@ def read_settings(model: type[SettingsType], path: Path | None) -> SettingsType:
         return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
-        lines = [
-            f"{'.'.join(map(str, problem['loc']))}: {_PROBLEMS.get(problem['type']) or _own_words(problem['msg'])}"
-            for problem in problems
-        ]
+        texts = (_PROBLEMS.get(problem["type"]) or _own_words(problem["msg"]) for problem in problems)
+        names = (".".join(map(str, problem["loc"])) for problem in problems)
+        lines = [f"{name}: {text}" for name, text in zip(names, texts, strict=True)]
         raise ValueError("\n".join([f"{path} has problems:", *lines])) from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
