@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.plugins import PluginFolder
 from support.requests import SITE, fhir_request, sql_request
-from support.secrets import SECRET
+from support.secrets import OTHER_SECRET, SECRET
 
 from gateway.builders import IRRELEVANT_TO_RESPONSES, cache_config, connection_pool, sql_timeout
 from gateway.settings import Cache, Settings, Sql, Upstream
