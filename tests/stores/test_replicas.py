@@ -127,7 +127,7 @@ async def test_process_alone_reaches_itself() -> None:
         assert await alone.check_reach() == Reach(("a",))
 
 
-def test_name_of_a_worker_is_that_of_its_parent_and_a_number() -> None:
+def test_name_of_a_worker_has_its_parent_and_number() -> None:
     assert " process " in process_name()
     assert process_name(2).endswith(" worker 2")
     assert len(process_name(64)) < 100
