@@ -33,6 +33,7 @@ class FixedEndpoints:
 
     answers: dict[str, Any] = field(default_factory=dict)
     writes: list[tuple[str, Any]] = field(default_factory=list)
+    missed: list[dict[str, str]] = field(default_factory=list)
 
     def endpoints(self) -> EndpointTable:
         paths = ("sites", "today", "history", "pauses", "failures", "cache", "ledger")
@@ -60,7 +61,9 @@ class FixedEndpoints:
 
     async def write(self, request: Request) -> Response:
         self.writes.append((request.url.path, await request.json()))
-        return JSONResponse({"purged": "site", "site": "harbour", "reset": [], "notReached": ["replica-2"]})
+        fields = {"purged": "site", "site": "harbour", "reset": [], "notReached": self.missed}
+        until = {"oldResponsesUntil": SINCE} if self.missed else {}
+        return JSONResponse(fields | until, 503 if self.missed else 200)
 
 
 @dataclass

@@ -80,8 +80,11 @@ def _body_source(body: bytes) -> Callable[[], Awaitable[Message]]:
 
 
 def _read_response(response: Response) -> Fields:
-    """Return the JSON object of a response. Raises ApiError with the text of an OperationOutcome."""
+    """Return the JSON object of a response. Raises ApiError with the text of an OperationOutcome.
+
+    A change that has not reached all replicas is one, with status 503: `notReached` names them.
+    """
     fields: Fields = msgspec.json.decode(response.body)
-    if response.status_code != _OK:
+    if response.status_code != _OK and "notReached" not in fields:
         raise ApiError(response.status_code, str(fields["issue"][0]["details"]["text"]))
     return fields

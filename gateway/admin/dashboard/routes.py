@@ -41,6 +41,7 @@ _PARTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
 _PATIENT: Final = re.compile(r"[A-Za-z0-9\-.]{0,64}", re.ASCII)
 _MAX_QUERY: Final = 100
 _PURGED_HTML = Markup('<h1>Purged</h1>\n<p>{}</p>\n{}<p><a href="{}admin/">Dashboard</a></p>\n')
+_CHANGED_HTML = Markup('{}<p><a href="{}admin/">Back</a></p>\n')
 _NOT_REACHED_HTML = Markup('<p class="fail">{}</p>\n')
 
 
@@ -132,15 +133,15 @@ class Dashboard:
 
     async def end_pause(self, request: Request) -> Response:
         """End a pause. Raises Refusal, SignInNeeded or ApiError."""
-        _, fields = await self.door.require_change(request)
-        await self.api.post("/admin/pauses/clear", {"pause": fields.get("pause", "")})
-        return _redirect(request, "admin/?done=pause-ended#pauses")
+        session, fields = await self.door.require_change(request)
+        result = await self.api.post("/admin/pauses/clear", {"pause": fields.get("pause", "")})
+        return self._changed(request, session, result, "admin/?done=pause-ended#pauses")
 
     async def reset_practice(self, request: Request) -> Response:
         """Close a practice's circuit and end its pauses. Raises Refusal, SignInNeeded or ApiError."""
-        _, fields = await self.door.require_change(request)
-        await self.api.post("/admin/sites/{siteId}/reset", {}, {"siteId": fields.get("site", "")})
-        return _redirect(request, "admin/?done=reset")
+        session, fields = await self.door.require_change(request)
+        result = await self.api.post("/admin/sites/{siteId}/reset", {}, {"siteId": fields.get("site", "")})
+        return self._changed(request, session, result, "admin/?done=reset")
 
     async def confirm_purge(self, request: Request) -> Response:
         """Return the question before a purge. Raises Refusal, SignInNeeded or ApiError."""
@@ -157,6 +158,14 @@ class Dashboard:
         result = await self.api.post("/admin/purge", {name: text for name, text in wanted.items() if text})
         body = _PURGED_HTML.format(*_purge_words(result), relative_root(request))
         return self._page(request, session, "Purged", body, refreshes=False)
+
+    def _changed(self, request: Request, session: Session, result: Fields, target: str) -> Response:
+        """Redirect after a change, unless there are replicas that it has not reached."""
+        missed = _not_reached(result)
+        if not missed:
+            return _redirect(request, target)
+        body = _CHANGED_HTML.format(missed, relative_root(request))
+        return self._page(request, session, "Not everywhere", body, refreshes=False)
 
     async def _part(self, path: str, query: dict[str, str]) -> Fields | str:
         """Return the JSON of an endpoint, or what went wrong with it: the rest of the page is still shown."""
@@ -197,11 +206,17 @@ def _purge_of(fields: dict[str, str]) -> dict[str, str]:
 
 def _purge_words(result: Fields) -> tuple[str, Markup]:
     """Return what was purged, and which replicas did not get the message, if the endpoint names them."""
-    missing = result.get("notReached") or ()
-    names = ", ".join(map(str, missing))
-    text = f"Not reached, and may serve what they have stored: {names}."
-    problem = _NOT_REACHED_HTML.format(text) if missing else Markup()
-    return f"The responses ({result['purged']}) at site {result['site']} are purged.", problem
+    return f"The responses ({result['purged']}) at site {result['site']} are purged.", _not_reached(result)
+
+
+def _not_reached(result: Fields) -> Markup:
+    """Return which replicas a change has not reached; empty if it has reached all."""
+    names = ", ".join(f"{missed['replica']} ({missed['reason']})" for missed in result.get("notReached", ()))
+    if not names:
+        return Markup()
+    until = result.get("oldResponsesUntil")
+    text = f", which may serve old responses until {until}" if until else ""
+    return _NOT_REACHED_HTML.format(f"Not reached: {names}{text}. Try again in a few seconds.")
 
 
 def _redirect(request: Request, target: str) -> Response:

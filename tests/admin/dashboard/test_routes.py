@@ -171,9 +171,22 @@ async def test_purge_of_an_unknown_scope_is_refused(fields: dict[str, str], text
 
 
 async def test_purge_names_the_replicas_that_were_not_reached() -> None:
-    response = await DashboardPages().post("/admin/purge/run", site=GUID, patient="Zzyzx")
-    assert "Not reached, and may serve what they have stored: replica-2." in response.text
+    pages = DashboardPages()
+    pages.group.missed = [{"replica": "replica-2", "reason": "silent"}]
+    response = await pages.post("/admin/purge/run", site=GUID, patient="Zzyzx")
+    assert "Not reached: replica-2 (silent), which may serve old responses until" in response.text
     assert "Zzyzx" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"), [("/admin/pauses/end", {"pause": "a:b"}), ("/admin/practices/reset", {"site": GUID})]
+)
+async def test_change_names_the_replicas_that_were_not_reached(path: str, fields: dict[str, str]) -> None:
+    pages = DashboardPages()
+    assert (await pages.post(path, **fields)).status_code == 303
+    pages.group.missed = [{"replica": "replica-2", "reason": "no-answer"}]
+    response = await pages.post(path, **fields)
+    assert (response.status_code, "Not reached: replica-2 (no-answer)" in response.text) == (200, True)
 
 
 async def test_form_of_another_type_or_too_large_is_refused() -> None:
