@@ -63,6 +63,7 @@ class World:
 
     emulator: str
     ports: Mapping[str, str]
+    folder: Path
 
 
 def configuration(emulator: str, ports: Mapping[str, str], folder: Path) -> str:
@@ -90,13 +91,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         (folder / "gateway.toml").write_text(configuration(emulator.url, ports, folder))
         settings = load(folder / "gateway.toml")
         with capture_logs(), ThreadedServer(create_app(settings), port=int(ports["8080"])):
-            yield World(emulator.url, ports)
+            yield World(emulator.url, ports, folder)
 
 
 def write_files(folder: Path, section: Section, world: World, ports: Mapping[str, str]) -> None:
     """Write what the commands of a section read: a checkout, a configuration, resources."""
     copy_checkout(folder, ports)
-    (folder / "gateway.toml").write_text(configuration(world.emulator, ports, folder))
+    ledger = folder if section.has_servers else world.folder
+    (folder / "gateway.toml").write_text(configuration(world.emulator, ports, ledger))
     for language, text in section.blocks:
         if language == "toml" and (name := re.match(r"# (\S+\.toml)\n", text)):
             (folder / name[1]).write_text(replace_ports(text, ports))

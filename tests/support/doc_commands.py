@@ -70,7 +70,7 @@ def copy_checkout(folder: Path, ports: Mapping[str, str]) -> None:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("secrets"))
     for name in ("Dockerfile", "Makefile", "compose.yaml", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)
-    for path in (folder / "deploy" / "local").iterdir():
+    for path in [*(folder / "deploy/local").iterdir(), *(folder / "deploy/compose/nginx").iterdir()]:
         path.write_text(replace_ports(path.read_text(encoding="utf-8"), ports))
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)
