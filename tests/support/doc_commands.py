@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 from conftest import ROOT
 from support.doc_programs import NOT_RUN
@@ -14,7 +15,7 @@ from support.doc_programs import NOT_RUN
 #: Ports of the docs; each section gets free ones in their place.
 PORTS = ("6380", "8080", "8081", "8082", "8090", "9090", "9091", "9092")
 _PORT = re.compile(rf"(?<![\d.-])({'|'.join(PORTS)})(?!\d)")
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _SERVERS = ("halo-gateway serve", "halo-gateway emulate", "python -m gateway serve")
 _BIN = Path(sys.executable).parent
 
@@ -49,6 +50,11 @@ def sections(page: Path) -> list[Section]:
         for part in parts
     ]
     return [section for section in found if section.shell]
+
+
+def _blocks(part: str) -> list[tuple[str, str]]:
+    """Blocks of a part of a page; those in lists are indented."""
+    return [(language, dedent(text)) for language, text in _BLOCK.findall(part)]
 
 
 def free_ports() -> dict[str, str]:
