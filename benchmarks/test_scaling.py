@@ -1,6 +1,6 @@
 """One to four processes on one Redis: the table of docs/scaling.md, in its own form.
 
-It needs a core for each process and one for load and upstream; rows for which this machine has too few are marked.
+It needs a core for each process and one for load and upstream; rows with too few are marked.
 """
 
 import sys
@@ -79,12 +79,15 @@ def row(count: int, upstream: Server, folder: Path) -> tuple[str, ...]:
 
 def idle_commands(upstream: Server, folder: Path) -> float:
     """Redis commands per second of one process without traffic."""
-    with redis_server() as store, replica(upstream, store, folder / "log-idle", 0):
-        with Redis.from_url(store.url) as redis:
-            sleep(1)
-            before = redis.info("stats")["total_commands_processed"]
-            sleep(2)
-            return float(redis.info("stats")["total_commands_processed"] - before - 1) / 2
+    with (
+        redis_server() as store,
+        replica(upstream, store, folder / "log-idle", 0),
+        Redis.from_url(store.url) as redis,
+    ):
+        sleep(1)
+        before = redis.info("stats")["total_commands_processed"]
+        sleep(2)
+        return float(redis.info("stats")["total_commands_processed"] - before - 1) / 2
 
 
 def test_table_of_one_to_four_processes(tmp_path: Path) -> None:
