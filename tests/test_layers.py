@@ -186,8 +186,8 @@ _DOORS = {
 }  # fmt: skip
 #: Tests of the whole: they mirror no module.
 _OTHERS = {
-    "adversary", "clients", "deploy", "end_to_end", "fuzz", "oracle", "recipes", "test_compose.py", "test_docs.py",
-    "test_doc_commands.py",
+    "adversary", "clients", "deploy", "end_to_end", "fuzz", "oracle", "recipes", "test_compose.py",
+    "test_doc_commands.py", "test_docs.py",
     "test_layers.py", "test_names.py", "test_requirements.py",
 }  # fmt: skip
 #: Folders that the table does not cover: programs of their own.
