@@ -135,13 +135,13 @@ class Dashboard:
         """End a pause. Raises Refusal, SignInNeeded or ApiError."""
         session, fields = await self.door.require_change(request)
         result = await self.api.post("/admin/pauses/clear", {"pause": fields.get("pause", "")})
-        return self._changed(request, session, result, "admin/?done=pause-ended#pauses")
+        return self._answer_to_change(request, session, result, "admin/?done=pause-ended#pauses")
 
     async def reset_practice(self, request: Request) -> Response:
         """Close a practice's circuit and end its pauses. Raises Refusal, SignInNeeded or ApiError."""
         session, fields = await self.door.require_change(request)
         result = await self.api.post("/admin/sites/{siteId}/reset", {}, {"siteId": fields.get("site", "")})
-        return self._changed(request, session, result, "admin/?done=reset")
+        return self._answer_to_change(request, session, result, "admin/?done=reset")
 
     async def confirm_purge(self, request: Request) -> Response:
         """Return the question before a purge. Raises Refusal, SignInNeeded or ApiError."""
@@ -159,7 +159,7 @@ class Dashboard:
         body = _PURGED_HTML.format(*_purge_words(result), relative_root(request))
         return self._page(request, session, "Purged", body, refreshes=False)
 
-    def _changed(self, request: Request, session: Session, result: Fields, target: str) -> Response:
+    def _answer_to_change(self, request: Request, session: Session, result: Fields, target: str) -> Response:
         """Redirect after a change, unless there are replicas that it has not reached."""
         missed = _not_reached(result)
         if not missed:
