@@ -136,6 +136,7 @@ def create_app(
         exception_handlers={HTTPException: LoggedResponses(runtime.access_log).not_found},
         fhir_endpoint=None if is_shared else mounts[0].fhir_endpoint,
         cors=cors,
+        access_log=runtime.access_log,
     )
     admin_landing = Route("/", landing_page(settings, runtime.checks, runtime.warnings, show_base_urls=False))
     app.state.operators = _starlette(

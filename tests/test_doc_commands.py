@@ -77,6 +77,8 @@ url = "{emulator}"
 [admin]
 listen = "127.0.0.1:{ports["9090"]}"
 token = "{SECRET}"
+[cors]
+origins = ["https://app.example.com.au"]
 [ledger]
 path = "{folder}/ledger.db"
 {sites}

@@ -64,4 +64,4 @@ def rejection_app(kind: FailureKind, access_log: AccessLog, cors: CorsPolicy | N
         rejection.log(access_log)
         await send_response(rejection.response, Request(scope, receive), send, rejection.request_id)
 
-    return CorsMiddleware(reject_request, cors, (_CLOSE,)) if cors else reject_request
+    return CorsMiddleware(reject_request, cors, (_CLOSE,), access_log) if cors else reject_request

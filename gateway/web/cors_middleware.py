@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.cache.prepared import AddedFields, RawHeader
+from gateway.telemetry.access_log import AccessLog, Answer
 from gateway.web.cors import CorsPolicy, CorsRoute, with_added_fields
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import default_headers
@@ -16,9 +17,14 @@ class CorsMiddleware:
     """In front of an application; `preflight_fields` are added to the answers to preflights."""
 
     def __init__(
-        self, app: ASGIApp, policy: CorsPolicy, preflight_fields: tuple[RawHeader, ...] = ()
+        self,
+        app: ASGIApp,
+        policy: CorsPolicy,
+        preflight_fields: tuple[RawHeader, ...] = (),
+        access_log: AccessLog = AccessLog(),  # noqa: B008 - it has no state
     ) -> None:
         self._app = app
+        self._access_log = access_log
         self._policy = policy
         self._preflight_fields = preflight_fields
 
@@ -35,8 +41,10 @@ class CorsMiddleware:
         fields = self._policy.preflight_fields(scope["path"], scope["headers"])
         if fields is None:
             return False
-        own = [(name.encode(), value.encode()) for name, value in default_headers(Request(scope)).items()]
-        headers = [*own, *self._preflight_fields, *fields]
+        own = default_headers(Request(scope))
+        self._access_log.log_unread(scope["path"], scope["method"], Answer(own["x-request-id"], 204, "", 0))
+        encoded = [(name.encode(), value.encode()) for name, value in own.items()]
+        headers = [*encoded, *self._preflight_fields, *fields]
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
         return True

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.telemetry.access_log import AccessLog
 from gateway.web.cors import CorsPolicy
 from gateway.web.cors_middleware import CorsMiddleware
 
@@ -29,16 +30,23 @@ class DirectApplication(Starlette):
     """
 
     def __init__(
-        self, fhir_endpoint: ASGIApp | None = None, cors: CorsPolicy | None = None, **options: Any
+        self,
+        fhir_endpoint: ASGIApp | None = None,
+        cors: CorsPolicy | None = None,
+        access_log: AccessLog = AccessLog(),  # noqa: B008 - it has no state
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._cors = cors
-        self._fhir_endpoint = CorsMiddleware(fhir_endpoint, cors) if fhir_endpoint and cors else fhir_endpoint
+        self._access_log = access_log
+        self._fhir_endpoint = self._with_cors(fhir_endpoint) if fhir_endpoint else None
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the application with all its middleware, that of CORS outside."""
-        stack = super().build_middleware_stack()
-        return CorsMiddleware(stack, self._cors) if self._cors else stack
+        return self._with_cors(super().build_middleware_stack())
+
+    def _with_cors(self, app: ASGIApp) -> ASGIApp:
+        return CorsMiddleware(app, self._cors, access_log=self._access_log) if self._cors else app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, or the lifespan."""

@@ -313,7 +313,7 @@ def test_set_up_of_the_documentation_permits_its_origin() -> None:
         re.findall(rf"^```{name}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0] for name in ("toml", "sh")
     )
     with world(*tomllib.loads(toml)["cors"]["origins"]) as gateway:
-        words = shlex.split(shell.replace("$GATEWAY", gateway.url).replace("\\\n", " "))
+        words = shlex.split(shell.replace("$GATEWAY", f"{gateway.url}/fhir/R4").replace("\\\n", " "))
         answer = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert answer.startswith("HTTP/1.1 204 ")
     assert "access-control-allow-origin: https://app.example.com.au" in answer.splitlines()

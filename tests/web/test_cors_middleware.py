@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 from support.asgi import asgi_request
 
 from gateway.fhir.interaction import allowed_methods
@@ -71,6 +72,15 @@ async def test_preflight_is_answered_without_body_or_application() -> None:
     assert (fields[b"vary"], fields[b"connection"]) == (b"origin", b"close")
     assert fields[b"x-request-id"]
     assert b"content-length" not in fields
+
+
+async def test_preflight_is_logged_as_a_request() -> None:
+    with capture_logs() as lines:
+        (start, _), _ = await answer("/fhir/R4/Patient/Zzyzx", "OPTIONS", **PREFLIGHT)
+    (line,) = lines
+    assert (line["event"], line["method"], line["status"]) == ("request", "OPTIONS", 204)
+    assert line["request_id"] == dict(start["headers"])[b"x-request-id"].decode()
+    assert "Zzyzx" not in str(line)
 
 
 async def test_other_answer_gets_fields_as_it_is_sent() -> None:
