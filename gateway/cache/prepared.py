@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from math import inf
 from typing import Any, NamedTuple
 
 import msgspec
@@ -82,8 +83,8 @@ class PreparedResponse:
 
     It is served until `expires_at`, even if it is fresh until `fresh_until`; its data is of `requested_at`.
     These are seconds of a monotonic clock. `attribution` says for whom it is counted; `log_request` logs one
-    request by its id and duration in milliseconds. `is_confirmed`: the store that replicas share knew no
-    invalidation after this was made; those that follow are pushed.
+    request by its id and duration in milliseconds. `confirmed_until`: until then it need not be checked with
+    the store that replicas share; always, if they share none.
     """
 
     cache_validity: CacheValidity
@@ -94,7 +95,7 @@ class PreparedResponse:
     attribution: Any
     log_request: Callable[[str, float], None]
     gzip: EncodedResponse | None = None
-    is_confirmed: bool = False
+    confirmed_until: float = -inf
 
     @property
     def memory_size(self) -> int:

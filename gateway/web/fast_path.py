@@ -4,6 +4,7 @@ import asyncio
 import gzip
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from time import perf_counter
 
 import structlog
@@ -43,6 +44,8 @@ _MIN_GZIP_BYTES, _MAX_GZIP_BYTES = 1_000, 8_000_000
 _GZIP_LEVEL = 4
 #: Maximum seconds that a response is stored, because its page links expire sooner than new ones.
 _MAX_SECONDS = 60.0
+#: Seconds for which the answer of the shared store stands, beside what other processes push.
+_CONFIRMED_SECONDS = 1.0
 #: Share of the memory for the answers by request head, whose bodies are counted again: one in this number.
 _SHARE_OF_HEADS = 4
 
@@ -145,13 +148,17 @@ class FastPathCache:
         is_current = self.is_channel_current
         if is_current is None:
             return hit.cache_validity.is_current is None
-        return is_current() and (hit.is_confirmed or hit.cache_validity.is_current is None)
+        return is_current() and self.clock() < hit.confirmed_until
 
     async def confirm(self, hit: PreparedResponse) -> bool:
-        """Whether a response is valid by the store that replicas share, if they do."""
-        is_current = hit.cache_validity.is_current
-        hit.is_confirmed = is_current is None or await is_current()
-        return hit.is_confirmed
+        """Whether a response is valid by the store that replicas share, if they do.
+
+        Again after a second: a replica of an older version may count its writes without pushing them.
+        """
+        is_current, now = hit.cache_validity.is_current, self.clock()
+        is_valid = is_current is None or await is_current()
+        hit.confirmed_until = now + _CONFIRMED_SECONDS if is_valid else -inf
+        return is_valid
 
     def add_head(self, head: bytes, peer: str, request: FastPathRequest, hit: PreparedResponse) -> None:
         """Store the answer to a request head, if it is a plain one, so that it is not parsed again."""
@@ -195,6 +202,7 @@ class FastPathCache:
             encode_response(with_vary(headers, raw_request.added.vary), response.body),
             self._recorder.attribution_of(request),
             self._log_request_factory("request", fields),
+            confirmed_until=inf if validity.is_current is None else -inf,
         )
         self._store(raw_request.key, prepared)
 

@@ -53,7 +53,10 @@ class HeadEntry:
         self.body, self.is_separate = encoded.body, len(encoded.body) >= SEPARATE_WRITE_BYTES
         age, ttl = now - hit.requested_at, hit.fresh_until - now
         rests = (1 - age + floor(age), ttl - floor(ttl), 1 - wall_clock + floor(wall_clock))
-        self.generation, self.valid_until = generation, min(now + min(rests), hit.expires_at)
+        self.generation, self.valid_until = (
+            generation,
+            min(now + min(rests), hit.expires_at, hit.confirmed_until),
+        )
 
 
 class HeadTable:

@@ -16,12 +16,14 @@ from support.asgi import FHIR, asgi_request
 from support.ledger import RecordingSink, ledger_names
 from support.requests import NOW, fhir_request, json_response
 
+from gateway.cache.invalidation import Generation
 from gateway.cache.prepared import AddedFields, RawHeader
 from gateway.cache_validity import CacheValidity
 from gateway.exchange import FhirResponse
 from gateway.ledger.cost import CostClass
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.recorder import Recorder
+from gateway.stores.channel import Listener
 from gateway.web.fast_path import FastPathCache, FastPathMiddleware, request_from_scope
 
 pytestmark = pytest.mark.anyio
@@ -224,3 +226,37 @@ async def test_pages_share_a_response_but_no_origin() -> None:
         assert raw
         assert raw.added.lines == origin.encode()
     assert (case.cache.entry_count, case.app_calls) == (1, 0)
+
+
+class CurrentChannel:
+    """A channel that has missed no message: the other process sends none."""
+
+    def set_listener(self, listener: Listener) -> None:
+        """Bring nothing."""
+
+    async def publish(self, message: bytes) -> None:
+        """Send nothing."""
+
+    def is_current(self) -> bool:
+        """Miss nothing."""
+        return True
+
+
+async def test_write_that_no_process_pushes_ends_a_hit_within_a_second() -> None:
+    """As a replica of an older version makes it, which counts its writes in the shared store only."""
+    case = Case()
+    case.cache.watch(Generation(), CurrentChannel())
+    case.store(shared=True)
+    request = request_from_scope(case.cache, asgi_request(f"{FHIR}/Patient/1").scope)
+    assert request
+    hit = case.cache.find_response(request)
+    assert hit
+    assert not case.cache.may_serve_at_once(hit)
+    assert await case.cache.confirm(hit)
+    case.time += 0.9
+    assert case.cache.may_serve_at_once(hit)
+    case.remote_write = True
+    case.time += 0.1
+    assert not case.cache.may_serve_at_once(hit)
+    assert not await case.cache.confirm(hit)
+    assert not case.cache.may_serve_at_once(hit)

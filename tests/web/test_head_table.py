@@ -1,5 +1,6 @@
 """Answers by request head: keys, bounds, and what changes each second."""
 
+from math import inf
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ DATE = (b"date", b"yesterday")
 def prepared(body: bytes = b"{}") -> PreparedResponse:
     encoded = encode_response([(b"etag", b'"1"')], body)
     validity = CacheValidity(0.0, 60.0, lambda: True)
-    return PreparedResponse(validity, 100.0, 160.0, 150.0, encoded, None, discard_log)
+    return PreparedResponse(validity, 100.0, 160.0, 150.0, encoded, None, discard_log, confirmed_until=inf)
 
 
 def add(table: HeadTable, head: bytes = HEAD, body: bytes = b"{}") -> Any:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from io import BytesIO
+from math import inf
 
 import pytest
 from cache.test_prepared import PLAIN
@@ -34,7 +35,7 @@ class Case:
         attribution = recorder.attribution_of(fhir_request("Patient/1"))
         logger = self.stream.event_logger("request", {"status": 200})
         encoded = encode_response(PLAIN, b"12345")
-        hit = PreparedResponse(validity, 0.0, 60.0, 60.0, encoded, attribution, logger)
+        hit = PreparedResponse(validity, 0.0, 60.0, 60.0, encoded, attribution, logger, confirmed_until=inf)
         self.entry, self.records = HeadEntry(HEAD, "", REQUEST, hit), HitRecords(recorder, self.outcomes)
         self.records.watch(self.entry)
 
