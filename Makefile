@@ -67,7 +67,7 @@ docs: $(READY)  ## write the generated pages
 	$(BIN)/python -m gateway.cli.documentation
 
 images: $(READY)  ## write docs/images: the dashboard in a real browser (needs chromium)
-	WRITE_IMAGES=1 $(BIN)/pytest -n 0 tests/end_to_end/test_dashboard_images.py
+	$(BIN)/pytest -n 0 tests/end_to_end/dashboard_images.py
 
 chaos: $(READY)  ## half an hour of faults, six times as fast, and ten minutes of attacks; docs/resilience.md (needs redis-server)
 	CHAOS_SECONDS=300 CHAOS_FACTOR=6 $(BIN)/pytest -n 0 -s tests/end_to_end/test_chaos.py $(ARGS)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.trace_context import RequestTrace, TraceContext, read_context
+from gateway.trace_context import TraceContext, read_context
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 VALID = f"00-{TRACE}-{PARENT}-01"
@@ -90,8 +90,3 @@ def test_fields_name_the_span_as_the_parent() -> None:
     child = context.child("b7ad6b7169203331")._replace(is_sampled=False, state="")
     assert child.header_fields == (("traceparent", f"00-{TRACE}-b7ad6b7169203331-00"),)
     assert TraceContext().header_fields == ()
-
-
-def test_log_names_the_trace_if_there_is_one() -> None:
-    assert RequestTrace(TraceContext(TRACE, PARENT)).log_fields == {"trace_id": TRACE}
-    assert RequestTrace(TraceContext()).log_fields == {}

@@ -159,7 +159,7 @@ def _accepts_connections(url: str) -> bool:
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname, parts.port), timeout=1).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, TimeoutError):  # at first it ignores new connections
         return False
     return True
 

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from gateway.admin.endpoints import AdminEndpoints
 from gateway.admin.ledger import LedgerEndpoints
 from gateway.admin.requests import SiteNames
-from gateway.app import OTHER_PATHS, SQL_PATHS
 from gateway.emulator.sites import SITES
 from gateway.exchange import Handler
 from gateway.http.proved_callers import ProvedCallers
@@ -35,6 +34,7 @@ from gateway.settings import SearchSupport, Settings, SiteSettings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.telemetry.log_config import configure_logging
 from gateway.telemetry.metrics import Metrics
+from gateway.upstream_routes import OTHER_PATHS, SQL_PATHS
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.direct_transport import DirectTransport

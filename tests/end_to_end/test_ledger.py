@@ -212,7 +212,7 @@ def test_batch_requests_are_rejected_at_the_cap_after_restart(pair: Pair, path: 
 def test_report_reads_beside_the_running_gateway(gateway: Gateway) -> None:
     gateway.get("Patient/1")
     gateway.ledger()
-    sites = {SYDNEY: {"name": "Halo Clinic Sydney"}}
+    sites = {SYDNEY: {"name": "Halo Clinic Sydney"}, PERTH: {"name": "Halo Clinic Perth"}}
     settings = Settings.model_validate({"sites": sites, "ledger": {"path": gateway.path}})
     assert "Halo Clinic Sydney" in ledger_report(settings)
     head, row = ledger_report(settings, SYDNEY, form=ReportForm(csv=True)).splitlines()

@@ -34,7 +34,8 @@ ALIAS, ZONELESS = "harbour", "7d7d7d7d-0000-4000-8000-000000000001"
 FHIR, FORM = f"/integrator/sites/{SYDNEY}/fhir/R4", {"content-type": "application/x-www-form-urlencoded"}
 JSON = {"content-type": "application/fhir+json"}
 SQL = f"/integrator/sites/{SYDNEY}/queries"
-ALWAYS = [name for name in EVENTS["request"].fields if name not in {"app", "code", "client_left"}]
+OPTIONAL = {"app", "code", "client_left", "trace_id"}
+ALWAYS = [name for name in EVENTS["request"].fields if name not in OPTIONAL]
 
 
 @dataclass

@@ -41,7 +41,7 @@ def test_copy_is_made_only_for_another_use() -> None:
     failure = Failure(catalog.UPSTREAM_TIMEOUT)
     assert failure.with_upstream_use(NO_USE) is failure
     other = failure.with_upstream_use(UpstreamUse(1, 0.5))
-    assert (other.upstream_use, failure.upstream_use) == ((1, 0.5), NO_USE)
+    assert (other.upstream_use, failure.upstream_use) == (UpstreamUse(1, 0.5), NO_USE)
 
 
 @pytest.mark.parametrize("response", [None, json_response({})])
@@ -61,6 +61,6 @@ async def test_call_after_names_earlier_requests_and_extends_the_deadline() -> N
         deadlines.append(received.deadline)
         return json_response({}).with_upstream_use(UpstreamUse(1, 0.5))
 
-    assert (await call_after(NO_USE, handler, request)).upstream_use == (1, 0.5)
-    assert (await call_after(UpstreamUse(2, 3.0), handler, request)).upstream_use == (3, 3.5)
+    assert (await call_after(NO_USE, handler, request)).upstream_use == UpstreamUse(1, 0.5)
+    assert (await call_after(UpstreamUse(2, 3.0), handler, request)).upstream_use == UpstreamUse(3, 3.5)
     assert deadlines == [10.0, 13.0]

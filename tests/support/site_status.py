@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from support.ledger import RecordingSink, ledger_names
 from support.requests import GUID, NOW, SITE, fhir_request, json_response
 
 from gateway.admin.requests import SiteNames
@@ -13,6 +14,8 @@ from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Site
 from gateway.http.callers import ledger_label
 from gateway.http.proved_callers import ProvedCallers, caller_of
+from gateway.ledger.daily_usage import DailyUsage
+from gateway.ledger.recorder import Recorder
 from gateway.resilience_handlers import with_resilience
 from gateway.settings import Settings
 from gateway.settings.resolve import ConfiguredSites
@@ -66,8 +69,15 @@ class FaultyUpstream:
         self._proved_callers = ProvedCallers(lambda: 0.0)
         self.issue_states = IssueStates(self.store, NOW.timestamp, _engine_version, lambda _: ENGINE)
         policies = RequestPolicies(self.settings, b"secret", lambda _: "26.619", self._proved_callers)
+        sink = RecordingSink()
+        recorder = Recorder(sink, DailyUsage(lambda _: None), sink, ledger_names(), now=lambda: NOW)
         guards = with_resilience(
-            self.store, self.settings.upstream, lambda _: self._upstream, policies, self.issue_states
+            self.store,
+            self.settings.upstream,
+            lambda _: self._upstream,
+            policies,
+            self.issue_states,
+            recorder,
         )
         self._handler, self.handlers = guards.fhir, guards.state
         sites = ConfiguredSites(self.settings)

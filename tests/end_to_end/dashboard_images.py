@@ -1,6 +1,5 @@
 """Pictures of the dashboard in docs/images, which `make images` writes: synthetic data of the emulator."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,7 +56,6 @@ def browser() -> Iterator[Browser]:
         yield launched
 
 
-@pytest.mark.skipif(os.environ.get("WRITE_IMAGES") != "1", reason="make images writes them")
 def test_images_are_written(browser: Browser) -> None:
     clock = Clock()
     with (
