@@ -38,6 +38,7 @@ def test_new_key_is_accepted_and_says_when_it_was_made() -> None:
         ((NEW, SECRET), "Step 3 of 3", 'keys = ["<key 1, unchanged>"]'),
         ((SECRET, OTHER_SECRET), "paging.keys has 2 keys, and they do not say which is new", ""),
     ],
+    ids=lambda value: None if isinstance(value, tuple) else "",
 )
 def test_step_follows_from_the_keys_and_shows_none(
     keys: tuple[str, ...], beginning: str, to_set: str
