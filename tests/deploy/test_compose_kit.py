@@ -1,6 +1,7 @@
 """deploy/compose: services, networks, secrets, and the settings with which its gateways start."""
 
 import ipaddress
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -105,6 +106,14 @@ def test_redis_is_reached_by_gateways_only() -> None:
     assert COMPOSE["networks"]["back"]["internal"] is True
     assert {name for name, each in SERVICES.items() if "back" in each["networks"]} == {*GATEWAYS, "redis"}
     assert SERVICES["redis"]["networks"] == ["back"]
+
+
+def test_large_bodies_always_have_room() -> None:
+    (tmpfs,) = re.findall(r"size=(\d+)m", SERVICES["nginx"]["tmpfs"][0])
+    (bodies,) = re.findall(r"limit_conn large_bodies (\d+);", CONFIG)
+    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", CONFIG)
+    assert int(tmpfs) > int(bodies) * int(megabytes)
+    assert int(SERVICES["nginx"]["mem_limit"].removesuffix("m")) >= int(tmpfs) + 256
 
 
 def test_gateways_start_with_made_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
