@@ -76,6 +76,23 @@ def test_link_inside_the_project_has_a_target(page: Path) -> None:
     assert [target for target in inside if not (page.parent / target).exists()] == []
 
 
+def anchors(page: Path) -> set[str]:
+    """Anchors that GitHub makes of a page's headings."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_link_to_a_heading_has_a_target(page: Path) -> None:
+    links = [target.partition("#") for target in LINK.findall(page.read_text(encoding="utf-8"))]
+    named = [(path, name) for path, _, name in links if name and "://" not in path]
+    missing = [
+        (path, name) for path, name in named if name not in anchors(page.parent / path if path else page)
+    ]
+    assert missing == []
+
+
 def test_every_page_is_reachable_from_the_readme() -> None:
     linked = {target for target in LINK.findall(README) if target.startswith("docs/")}
     assert linked == {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import KEY, settings_for
+from conftest import KEY, ROOT, settings_for
 from structlog.testing import capture_logs
 from support.nginx_kit import CONFIG, Nginx, free_port, run_nginx, write_config
 from support.programs import require_program
@@ -116,6 +116,21 @@ def test_log_of_nginx_has_no_path_or_query(tmp_path: Path) -> None:
         log = nginx.log.read_text()
     assert '"method":"PUT"' in log
     assert CANARY not in log
+
+
+def test_practice_has_one_gateway_as_the_scaling_page_shows(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/scaling.md").read_text(), re.DOTALL)
+    kit = re.sub(r"    upstream gateways \{.*?\n    \}", example, CONFIG, flags=re.DOTALL)
+    practices = [f"00000000-0000-4000-8000-{number:012}" for number in range(16)]
+    with ExitStack() as stack:
+        gateways = [stack.enter_context(RawGateway(responds=True).run()) for _ in range(2)]
+        nginx = stack.enter_context(run_nginx(tmp_path, [each.address for each in gateways], kit=kit))
+        for path in 2 * [f"/integrator/sites/{guid}/fhir/R4/Patient" for guid in practices]:
+            assert send(nginx, "GET", path).status_code == httpx.codes.NO_CONTENT
+    first, second = ({*gateway.received} for gateway in gateways)
+    assert first
+    assert second
+    assert not first & second
 
 
 @dataclass(frozen=True)

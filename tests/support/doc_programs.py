@@ -74,8 +74,19 @@ def check_compose(words: Words) -> None:
         services |= set(yaml.safe_load(text)["services"])
     rest = [word for word in words if word not in {"-f", "--profile", *names, *values_of(words, "--profile")}]
     command, *options = rest
-    expect(command in {"up", "down", "build", "logs", "ps", "restart"}, f"docker compose {command}")
+    known = {"up", "down", "build", "logs", "ps", "restart", "run", "exec"}
+    expect(command in known, f"docker compose {command}")
+    if command in {"run", "exec"}:
+        service, *program = [word for word in options if not word.startswith("-")]
+        check_cli([word for word in program if word != "halo-gateway"])
+        options = [service]
     expect({word for word in options if not word.startswith("-")} <= services, f"services: {options}")
+
+
+def check_cli(words: Words) -> None:
+    """Check that `halo-gateway` has the command."""
+    program = [str(Path(sys.executable).parent / "halo-gateway"), words[0], "--help"]
+    expect(subprocess.run(program, capture_output=True, check=False).returncode == 0, words[0])
 
 
 def check_kubectl(words: Words) -> None:

@@ -37,9 +37,11 @@ def free_port() -> int:
         return port
 
 
-def write_config(folder: Path, gateways: Sequence[str], port: int, listen: str = "listen.conf") -> Path:
+def write_config(
+    folder: Path, gateways: Sequence[str], port: int, listen: str = "listen.conf", kit: str = CONFIG
+) -> Path:
     """Write the configuration with these addresses of gateways, and everything else in `folder`."""
-    config = CONFIG.replace("/tmp/", f"{folder}/").replace("/etc/nginx/", f"{folder}/")  # noqa: S108
+    config = kit.replace("/tmp/", f"{folder}/").replace("/etc/nginx/", f"{folder}/")  # noqa: S108
     config = config.replace("/dev/stdout", f"{folder}/log")
     for number, address in enumerate(gateways, 1):
         config = config.replace(f"gateway-{number}:8080", address)
@@ -51,10 +53,12 @@ def write_config(folder: Path, gateways: Sequence[str], port: int, listen: str =
 
 
 @contextmanager
-def run_nginx(folder: Path, gateways: Sequence[str], listen: str = "listen.conf") -> Iterator[Nginx]:
+def run_nginx(
+    folder: Path, gateways: Sequence[str], listen: str = "listen.conf", kit: str = CONFIG
+) -> Iterator[Nginx]:
     """Run nginx before two gateways, `host:port` each."""
     program, port = require_program("nginx"), free_port()
-    config = write_config(folder, gateways, port, listen)
+    config = write_config(folder, gateways, port, listen, kit)
     # Started by root, its workers would be another user, who may not use the folder.
     user = "user root;" if os.geteuid() == 0 else ""
     command = [program, "-p", str(folder), "-c", str(config), "-g", f"daemon off; {user}"]
