@@ -18,7 +18,8 @@ from gateway.web import request_checks
 T = TypeVar("T")
 NO_STORE_HEADERS = {"cache-control": "no-store"}
 _MAX_BODY_BYTES = 10_000
-_INVALID_SITE = "site must be a Halo GUID, or an alias of the configuration."
+#: Text for a site that is none.
+INVALID_SITE = "site must be a Halo GUID, or an alias of the configuration."
 _AMBIGUOUS_ALIAS = "Several practices have this alias. Send the Halo GUID of the practice."
 
 
@@ -43,7 +44,7 @@ class SiteNames:
         try:
             return parse_guid(self.guid_of(site))
         except Failure:
-            raise bad_request(_INVALID_SITE, "site") from None
+            raise bad_request(INVALID_SITE, "site") from None
 
     def display_name(self, guid: str) -> str:
         """Alias of a practice, or the beginning of its GUID."""

@@ -22,6 +22,7 @@ from gateway.admin.dashboard.overview import overview
 from gateway.admin.dashboard.practice import practice
 from gateway.admin.dashboard.practice_list import practice_list
 from gateway.admin.dashboard.sessions import COOKIE_NAME, SESSION_SECONDS, Session, cookie_value
+from gateway.admin.requests import INVALID_SITE
 from gateway.errors.failure import Failure
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.ledger.day_report import day_time
@@ -94,7 +95,7 @@ class Dashboard:
     async def show_practice(self, request: Request) -> Response:
         """Return the page of a practice. Raises Refusal, SignInNeeded or ApiError."""
         session, site = self.door.require_reader(request), request.path_params["site"]
-        (status,) = (await self.api.get("/admin/sites", site=site))["sites"]
+        status = await self._status_of(site)
         guid = status["site"]
         history = await self.api.get("/admin/history", site=guid)
         day = day_time(datetime.fromtimestamp(self.door.now(), UTC), self.zone).day
@@ -147,7 +148,7 @@ class Dashboard:
         """Return the question before a purge. Raises Refusal, SignInNeeded or ApiError."""
         session, fields = await self.door.require_change(request)
         purge = _purge_of(fields)
-        (site,) = (await self.api.get("/admin/sites", site=fields.get("site", "")))["sites"]
+        site = await self._status_of(fields.get("site", ""))
         body = purge_confirmation(site, purge, relative_root(request), self._token(session))
         return self._page(request, session, "Purge?", body, refreshes=False)
 
@@ -166,6 +167,14 @@ class Dashboard:
             return _redirect(request, target)
         body = _CHANGED_HTML.format(missed, relative_root(request))
         return self._page(request, session, "Not everywhere", body, refreshes=False)
+
+    async def _status_of(self, site: str) -> Fields:
+        """Return the status of one practice, of no other if none is named. Raises Refusal or ApiError."""
+        if not site:
+            raise Refusal(400, "No practice", INVALID_SITE)
+        (status,) = (await self.api.get("/admin/sites", site=site))["sites"]
+        fields: Fields = status
+        return fields
 
     async def _part(self, path: str, query: dict[str, str]) -> Fields | str:
         """Return the JSON of an endpoint, or what went wrong with it: the rest of the page is still shown."""

@@ -170,6 +170,14 @@ async def test_purge_of_an_unknown_scope_is_refused(fields: dict[str, str], text
         assert "Zzyzx" not in response.text
 
 
+async def test_purge_without_a_practice_asks_nothing() -> None:
+    pages = DashboardPages()
+    response = await pages.post("/admin/purge/confirm", site="", type="Patient")
+    assert (response.status_code, pages.group.writes) == (400, [])
+    assert "site must be a Halo GUID" in response.text
+    assert "harbour" not in response.text
+
+
 async def test_purge_names_the_replicas_that_were_not_reached() -> None:
     pages = DashboardPages()
     pages.group.missed = [{"replica": "replica-2", "reason": "silent"}]
