@@ -51,7 +51,8 @@ def site_labels(settings: Settings, ids: Callable[[str], str]) -> SiteLabels:
     """Names of sites in the log; `ids` returns the short id of a GUID."""
     aliases = {guid: site.name for guid, site in settings.sites.items() if site.name}
     mounts = {mount.path: name for name, mount in settings.upstreams.items()}
-    return SiteLabels(aliases, ids, mounts, settings.server.default_site or "")
+    halo_mounts = {name for name, mount in settings.upstreams.items() if mount.resolved_dialect.apis}
+    return SiteLabels(aliases, ids, mounts, settings.server.default_site or "", halo_mounts)
 
 
 def _budget_of(app: App) -> AppBudget:

@@ -60,7 +60,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateway.admin.site_status import UpstreamHandlers
+from gateway.admin.upstream_handlers import UpstreamHandlers
 from gateway.advice.recorder import ShapeRecorder
 from gateway.batch.executor import BatchExecutor
 from gateway.builders import RequestPolicies, connection_pool, sql_timeout

@@ -4,7 +4,7 @@ import time
 from functools import partial
 from typing import NamedTuple
 
-from gateway.admin.site_status import UpstreamHandlers
+from gateway.admin.upstream_handlers import UpstreamHandlers
 from gateway.cache.freshness import is_unstored_read
 from gateway.cache.mount_invalidation import MountInvalidation, mounts_at_origin
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from gateway.admin.site_status import PracticeHandlers, UpstreamHandlers
+from gateway.admin.upstream_handlers import PracticeHandlers, UpstreamHandlers
 from gateway.builders import RequestPolicies, circuit_registry, pause_registry, retry_budget
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.ledger.recorder import Recorder

@@ -142,19 +142,20 @@ class Runtime:
         self.names = LedgerNames(
             self.proved_callers, configured_names(self.settings), self.daily_usage.has_ledger_line
         )
+        labels = site_labels(self.settings, self.sites.ids)
         self.recorder = Recorder(
             self.ledger,
             self.daily_usage,
             self.metrics,
             self.names,
             site_of=self.sites,
+            mount_of=labels.mount_of,
             now=self.now,
             app_usage=self.app_usage,
             unread_app=OTHER if self.settings.apps else "",
         )
         self.tracing = tracing_of(self.settings.traces, self.metrics, self.recorder.attribution_of)
 
-        labels = site_labels(self.settings, self.sites.ids)
         self.access_log = AccessLog(labels, lambda *caller: self.names.caller(*caller).name)
 
     def _update_app_usage(self, usage: AppUsageByDay) -> None:

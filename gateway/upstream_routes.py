@@ -1,6 +1,7 @@
 """Routes of the upstreams: which path leads to which chain."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from gateway.plugins.extensions_of import extensions_of
 from gateway.runtime import Runtime
 from gateway.settings import MountedUpstream
 from gateway.sites.engine_version import with_engine_versions
+from gateway.sites.mounted_names import site_at, sites_at
 from gateway.sql.held_polls import is_held
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web.app_reader import with_app
@@ -46,6 +48,9 @@ SQL_PATHS = (
     "/desktop/sites/{siteId}/queries/{query:path}",
 )
 
+#: Returns a site by its GUID; None if its time zone is unknown.
+FindSite = Callable[[str], Site | None]
+
 
 class Mount(NamedTuple):
     """Routes of one upstream, their chains, and the endpoint of practices."""
@@ -60,16 +65,25 @@ def endpoint_factory(runtime: Runtime) -> Callable[..., Endpoint]:
     return partial(Endpoint, has_ended=runtime.has_ended.is_set, access_log=runtime.access_log)
 
 
-def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Mount:
-    """Mount Halo Connect: FHIR with all repairs, SQL by the same rules, other endpoints passed through."""
+def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None, name: str = "") -> Mount:
+    """Mount Halo Connect: FHIR with all repairs, SQL by the same rules, other endpoints passed through.
+
+    `name`: that of a second one in `upstreams`, which its practices have before theirs.
+    """
     upstream = mounted or runtime.settings.upstream
     extensions = extensions_of(runtime.settings, upstream)
     client_for = upstream_client(runtime, upstream, extensions)
-    find_site = with_engine_versions(runtime.sites, runtime.engine_versions_of(upstream).local_version)
-    reader = RequestReader(runtime.settings, find_site, mounted, runtime.sites.without_zone)
+    named_sites, sql_sites = sites_at(name, runtime.sites), runtime.sites.without_zone
+    find_site = with_engine_versions(named_sites, runtime.engine_versions_of(upstream).local_version)
+    reader = RequestReader(
+        runtime.settings,
+        find_site,
+        mounted,
+        (lambda guid: site_at(name, sql_sites(guid))) if name else sql_sites,
+    )
     fhir, sql = halo_chains(runtime, upstream, client_for, extensions)
     passthrough = passthrough_chain(runtime, client_for("halo-sql"))
-    counter = rejection_reports(runtime)
+    counter = rejection_reports(runtime, named_sites)
     endpoint, apps = endpoint_factory(runtime), runtime.apps
     fhir_endpoint = endpoint(
         with_app(reader.read_fhir, apps),
@@ -90,10 +104,22 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
 
 
 def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mount:
-    """Mount a further upstream below its path; its dialect is Halo Connect, FHIR, or passed through."""
+    """Mount a further upstream below its path, and name its state after it."""
+    mount = _mount_by_dialect(runtime, name, upstream)
+    return mount._replace(chains=tuple(_named_chain(chain, name) for chain in mount.chains))
+
+
+def _named_chain(chain: Chain, name: str) -> Chain:
+    """Return a chain whose state operators see as that of a mount."""
+    state = chain.upstream_handlers and replace(chain.upstream_handlers, mount=name)
+    return chain._replace(upstream_handlers=state)
+
+
+def _mount_by_dialect(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mount:
+    """Mount a further upstream: its dialect is Halo Connect, FHIR, or passed through."""
     dialect = upstream.resolved_dialect
     if dialect is HALO_CONNECT:
-        return halo_mount(runtime, upstream)
+        return halo_mount(runtime, upstream, name)
     extensions, counter = extensions_of(runtime.settings, upstream), rejection_reports(runtime)
     client_for = upstream_client(runtime, upstream, extensions)
     version_of = runtime.engine_versions_of(upstream).local_version
@@ -112,23 +138,26 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
     return Mount([Route(upstream.path + "/{path:path}", endpoint)], (chain,))
 
 
-def rejection_reports(runtime: Runtime) -> Callable[..., ReportRejection]:
+def rejection_reports(runtime: Runtime, find_site: FindSite | None = None) -> Callable[..., ReportRejection]:
     """Return what makes the report of rejected requests: it counts them, and records their spans."""
+    sites = find_site or runtime.sites
 
     def report_for(mount_name: str = "", *, is_fhir: bool = True) -> ReportRejection:
-        return runtime.tracing.with_rejections(rejection_counter(runtime, mount_name, is_fhir=is_fhir))
+        return runtime.tracing.with_rejections(rejection_counter(runtime, mount_name, sites, is_fhir=is_fhir))
 
     return report_for
 
 
-def rejection_counter(runtime: Runtime, mount_name: str = "", *, is_fhir: bool = True) -> RejectionCounter:
+def rejection_counter(
+    runtime: Runtime, mount_name: str, find_site: FindSite, *, is_fhir: bool = True
+) -> RejectionCounter:
     """Counter of the requests rejected below the path of a mounted upstream, or of Halo Connect."""
     settings = runtime.settings
-    default_site = runtime.sites((settings.server.default_site if is_fhir else None) or "")
+    default_site = find_site((settings.server.default_site if is_fhir else None) or "")
     mounted = settings.upstreams.get(mount_name)
     return RejectionCounter(
         runtime.recorder,
-        runtime.sites,
+        find_site,
         Site(mount_name, load_zone("UTC"), mount_name) if mount_name else default_site,
         is_fhir,
         mounted.resolved_dialect if mounted else HALO_CONNECT,

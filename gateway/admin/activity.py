@@ -12,6 +12,7 @@ from gateway.admin.endpoints import EndpointTable
 from gateway.admin.requests import SiteNames, json_response, query_parameters, utc_timestamp
 from gateway.ledger.history import INTERVAL_SECONDS, History, Interval
 from gateway.ledger.recent_failures import RecentFailure, RecentFailures
+from gateway.sites.mounted_names import guid_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class ActivityEndpoints:
     async def get_history(self, request: Request) -> Response:
         """Return the last hours of a site, or of all sites together. Raises Failure 400."""
         site = query_parameters(request, ("site",)).get("site", "")
-        guid = self.site_names.require_guid(site) if site else ""
+        guid = guid_in(self.site_names.require_key(site)) if site else ""
         self.count_waiting()
         now = self.now()
         intervals = list(map(_interval_json, self.history.intervals(guid, now.timestamp())))

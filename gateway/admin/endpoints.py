@@ -46,7 +46,7 @@ class AdminEndpoints:
     def admin_port_routes(self) -> list[Route]:
         """Routes for a port that only operators reach; they require the token if it is set."""
         return [
-            Route(path, self._with_authentication(endpoint), methods=[method])
+            Route(_with_keys(path), self._with_authentication(endpoint), methods=[method])
             for group in self.groups
             for (method, path), endpoint in group.endpoints().items()
         ]
@@ -80,6 +80,11 @@ class AdminEndpoints:
                 " setting admin.token.",
                 headers=(("www-authenticate", 'Bearer realm="admin"'),),
             )
+
+
+def _with_keys(path: str) -> str:
+    """Return a path whose practice may be at a mount, as in `mnt/bne`."""
+    return path.replace("{siteId}", "{siteId:path}")
 
 
 def _error_response(failure: Failure) -> Response:

@@ -15,7 +15,7 @@ from gateway.admin.cache import CacheEndpoints, outcomes_by_type
 from gateway.admin.endpoints import AdminEndpoints
 from gateway.admin.ledger import NO_APP_REPORTS, AppReports, LedgerEndpoints
 from gateway.admin.requests import SiteNames
-from gateway.admin.site_status import SiteStatusReader, UpstreamHandlers
+from gateway.admin.site_status import SiteStatusReader
 from gateway.admin.sites import SiteEndpoints
 from gateway.admin.state_metrics import (
     cache_families,
@@ -24,6 +24,7 @@ from gateway.admin.state_metrics import (
     store_families,
 )
 from gateway.admin.today import NO_DAY_SOURCE, DaySource, TodayEndpoints
+from gateway.admin.upstream_handlers import UpstreamHandlers
 from gateway.advice.adviser import Prices
 from gateway.advice.shape_log import ShapeLog
 from gateway.apps.recognition import AppDirectory
@@ -92,6 +93,11 @@ class Operations:
         return {name: Site(name, load_zone("UTC"), name, is_mount=True) for name in names}
 
     @property
+    def _halo_mounts(self) -> frozenset[str]:
+        """Names of the upstreams with practices of their own."""
+        return frozenset(self.settings.upstreams) - self._mounts.keys()
+
+    @property
     def _mount_issue_ids(self) -> Mapping[str, tuple[str, ...]]:
         """Ids of the known issues whose repairs apply to each mount."""
         return {name: mount_issue_ids(self.settings, self.settings.upstreams[name]) for name in self._mounts}
@@ -109,7 +115,7 @@ class Operations:
         """Admin endpoints; without a token only for a separate port."""
         token, sites = self.settings.admin.token, self.settings.sites
         aliases = {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE}
-        names, flush = SiteNames(aliases, self._mounts, SiteIds(sites)), self._flush_hits
+        names, flush = SiteNames(aliases, self._mounts, SiteIds(sites), self._halo_mounts), self._flush_hits
         groups = (
             LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports, flush),
             TodayEndpoints(day_source, cap_statuses, self.now, app_reports, flush),

@@ -13,6 +13,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.http.request_path import parse_guid
 from gateway.settings.site_ids import SiteIds
+from gateway.sites.mounted_names import guid_in, mount_in, mounted_name
 from gateway.web import request_checks
 
 T = TypeVar("T")
@@ -25,15 +26,26 @@ _AMBIGUOUS_ALIAS = "Several practices have this alias. Send the Halo GUID of the
 
 @dataclass(frozen=True, slots=True)
 class SiteNames:
-    """Aliases of practices, by GUID, and names of mounted upstreams, each of which is one site."""
+    """Aliases of practices, by GUID, and names of mounted upstreams, each of which is one site.
+
+    `halo_mounts`: names of those with practices of their own, whose keys and names begin with it.
+    """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
     mounts: Collection[str] = ()
     ids: Callable[[str], str] = field(default_factory=SiteIds)
+    halo_mounts: Collection[str] = ()
 
     def guid_of(self, site: str) -> str:
         """GUID of an alias; any other text in lower case."""
         return next((guid for guid, name in self.aliases.items() if name == site), site.lower())
+
+    def require_key(self, site: str) -> str:
+        """Key of a practice, behind the name of its mount, as in `mnt/bne`. Raises Failure 400."""
+        mount, slash, own = site.partition("/")
+        if slash and mount in self.halo_mounts and site not in self.aliases.values():
+            return mounted_name(mount, self.require_guid(own))
+        return self.require_guid(site)
 
     def require_guid(self, site: str) -> str:
         """GUID of a practice, or name of a mount. Raises Failure 400 if several practices have this alias."""
@@ -48,7 +60,8 @@ class SiteNames:
 
     def display_name(self, guid: str) -> str:
         """Alias of a practice, or the beginning of its GUID."""
-        return guid if guid in self.mounts else self.aliases.get(guid) or self.ids(guid)
+        mount, own = mount_in(guid), guid_in(guid)
+        return guid if guid in self.mounts else mounted_name(mount, self.aliases.get(own) or self.ids(own))
 
 
 def query_parameters(request: Request, allowed_names: Iterable[str]) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from gateway.admin.site_status import SiteStatusReader
 from gateway.resilience.circuit import CLOSED, Circuit
 from gateway.resilience.pause_rules import Pause
+from gateway.sites.mounted_names import mount_in, mounted_name
 
 _NO_PAUSES: Mapping[str, Pause] = MappingProxyType({})
 
@@ -42,7 +43,7 @@ async def read_site_briefs(reader: SiteStatusReader) -> list[SiteBrief]:
     return [
         SiteBrief(
             guid,
-            site.name if site else guid[:8],
+            mounted_name(mount_in(guid), site.name) if site else reader.site_name(guid),
             reader.is_configured(guid),
             circuits.get(guid, CLOSED),
             pauses.get(guid, _NO_PAUSES),

@@ -1,60 +1,25 @@
 """Status of sites and keys, read from the handlers of all upstreams of Halo Connect."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+from gateway.admin.upstream_handlers import UpstreamHandlers, site_of_pause
 from gateway.exchange import Site
-from gateway.http.callers import CallerNames
+from gateway.http.proved_callers import UNPROVED
 from gateway.paging.page_size import PageSizeEstimate
-from gateway.paging.page_sizer import NO_ESTIMATE, PageSizer
+from gateway.paging.page_sizer import NO_ESTIMATE
 from gateway.repairs import KNOWN_ISSUES
-from gateway.resilience.bulkhead import Bulkhead
 from gateway.resilience.circuit import CLOSED, Circuit, worse_circuit
-from gateway.resilience.circuit_breaker import CircuitRegistry
-from gateway.resilience.learned_rate import LearnedRate
-from gateway.resilience.pause_rules import RATE_LIMIT, Pause, PauseRule, site_of
-from gateway.resilience.pauses import PauseRegistry
-from gateway.resilience.rate_limiter import RateLimiter
-from gateway.resilience.rate_limits import RateLimits, caller_part
-from gateway.resilience.retry_budget import RetryBudget, RetryUsage
-from gateway.sites.issue_states import IssueStates, SiteIssues
-from gateway.sites.relocation import SiteRelocation
-from gateway.upstreams.failures import RATE_LIMITED
+from gateway.resilience.pause_rules import Pause, PauseRule
+from gateway.resilience.rate_limits import caller_part
+from gateway.resilience.retry_budget import RetryUsage
+from gateway.settings.site_ids import SiteIds
+from gateway.sites.issue_states import SiteIssues
+from gateway.sites.mounted_names import guid_in, mount_in, mounted_name
 
 ISSUE_IDS = tuple(issue.id for issue in KNOWN_ISSUES)
 _NO_MOUNTS: Mapping[str, Sequence[str]] = MappingProxyType({})
-
-
-class PracticeHandlers(NamedTuple):
-    """Handlers of Halo Connect only."""
-
-    site_relocation: SiteRelocation
-    page_sizer: PageSizer
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamHandlers:
-    """State of the handlers of one upstream; `practices` is None if it is mounted and no Halo Connect."""
-
-    upstream: str
-    circuits: CircuitRegistry
-    pauses: PauseRegistry
-    rate_limits: RateLimits
-    retry_budget: RetryBudget
-    rate_limiter: RateLimiter
-    bulkhead: Bulkhead
-    caller_names: CallerNames
-    issue_states: IssueStates
-    practices: PracticeHandlers | None = None
-
-    async def clear_pause(self, name: str) -> bool:
-        """End a pause, or the block of a key; return whether it was active."""
-        scope, _, key = name.partition(":")
-        return await (
-            self.rate_limits.end_block(key) if scope == RATE_LIMIT else self.pauses.clear_pause(name)
-        )
 
 
 #: Name of the circuit in the result of a reset; names of pauses contain a colon.
@@ -62,7 +27,10 @@ CIRCUIT = "circuit"
 
 
 class SiteStatus(NamedTuple):
-    """Status of one site; `in_flight` and `queue_length` are requests of this process."""
+    """Status of one site; `in_flight` and `queue_length` are requests of this process.
+
+    `guid`: its key, which at a second Halo Connect has the name of the mount before it.
+    """
 
     guid: str
     name: str
@@ -103,10 +71,13 @@ class SiteStatusReader:
         mount_issue_ids: Mapping[str, Sequence[str]] = _NO_MOUNTS,
     ) -> None:
         self._upstream_handlers = upstream_handlers
-        self._practices = [handlers.practices for handlers in upstream_handlers if handlers.practices]
+        self._by_mount: dict[str, list[UpstreamHandlers]] = {}
+        for handlers in upstream_handlers:
+            self._by_mount.setdefault(handlers.mount_of_practices, []).append(handlers)
         self._configured_guids = frozenset(configured_guids)
-        self.find_site = find_site
-        self.has_name = has_name
+        self._find_site = find_site
+        self._has_name = has_name
+        self._ids = SiteIds(self._configured_guids)
         self.issue_ids = (*ISSUE_IDS, *further_issue_ids)
         self._mount_issue_ids = mount_issue_ids
 
@@ -123,26 +94,39 @@ class SiteStatusReader:
         """Pause rules, those of the operator first."""
         return self._first_upstream.pauses.rules
 
-    def site_name(self, guid: str) -> str:
-        """Alias of a site, or the beginning of its GUID."""
-        site = self.find_site(guid)
-        return site.name if site else guid[:8]
+    def find_site(self, key: str) -> Site | None:
+        """Site of a key, without the name of its mount; None if its time zone is unknown."""
+        return self._find_site(guid_in(key))
+
+    def has_name(self, key: str) -> bool:
+        """Whether a site has metrics of its own."""
+        return self._has_name(guid_in(key))
+
+    def site_name(self, key: str) -> str:
+        """Alias of a site, or the beginning of its GUID; behind the name of its mount."""
+        site = self.find_site(key)
+        return mounted_name(mount_in(key), site.name if site else self.site_id(key))
+
+    def site_id(self, key: str) -> str:
+        """Beginning of a site's GUID that no other configured practice has; the name of a mount."""
+        site = self.find_site(key)
+        return key if site and site.is_mount else self._ids(guid_in(key))
+
+    def _serving(self, key: str) -> list[UpstreamHandlers]:
+        """Handlers of the upstreams that may serve a site: the mount in its key, or all without one."""
+        return self._by_mount.get(mount_in(key), [])
 
     def caller_name(self, key: str) -> str:
-        """Name of a caller, by its keyed fingerprint."""
+        """Name of a caller, by its keyed fingerprint; an unproved one has digits to tell it apart."""
         key = caller_part(key)
         names = (handlers.caller_names.name_of(key) for handlers in self._upstream_handlers)
-        return next((name for name in names if name != key[:8]), key[:8])
+        return next((name for name in names if name != key[:8]), f"{UNPROVED} {key[:8]}")
 
     async def pauses(self) -> dict[str, Pause]:
         """Active pauses of all upstreams by name, and the keys that an upstream's Retry-After blocks."""
         pauses: dict[str, Pause] = {}
         for handlers in self._upstream_handlers:
-            pauses |= await handlers.pauses.active_pauses()
-            pauses |= {
-                f"{RATE_LIMIT}:{key}": _rate_limit_pause(rate)
-                for key, rate in (await handlers.rate_limits.blocked_keys()).items()
-            }
+            pauses |= await handlers.named_pauses()
         return pauses
 
     async def circuits(self, only_guid: str = "") -> dict[str, Circuit]:
@@ -151,10 +135,11 @@ class SiteStatusReader:
         With `only_guid`, of other sites only those that this process has seen.
         """
         circuits: dict[str, Circuit] = {}
-        guids = (only_guid,) if only_guid else self._configured_guids
-        for handlers in self._upstream_handlers:
+        guids = (guid_in(only_guid),) if only_guid else self._configured_guids
+        for handlers in self._serving(only_guid) if only_guid else self._upstream_handlers:
             for guid, circuit in (await handlers.circuits.troubled_circuits(guids)).items():
-                circuits[guid] = worse_circuit(circuits.get(guid, CLOSED), circuit)
+                key = mounted_name(handlers.mount_of_practices, guid)
+                circuits[key] = worse_circuit(circuits.get(key, CLOSED), circuit)
         return circuits
 
     def load(self) -> dict[str, tuple[int, int]]:
@@ -162,13 +147,18 @@ class SiteStatusReader:
         load = dict.fromkeys(self._configured_guids, (0, 0))
         for handlers in self._upstream_handlers:
             for guid, (running, waiting) in handlers.bulkhead.load_by_site().items():
-                total = load.get(guid, (0, 0))
-                load[guid] = total[0] + running, total[1] + waiting
+                key = mounted_name(handlers.mount_of_practices, guid)
+                total = load.get(key, (0, 0))
+                load[key] = total[0] + running, total[1] + waiting
         return load
 
     async def retry_usage(self) -> dict[str, RetryUsage]:
         """Retry budgets of the sites with recent retries, by GUID."""
-        sites = {site for each in self._upstream_handlers for site in each.retry_budget.retried_sites()}
+        sites = {
+            mounted_name(each.mount_of_practices, guid)
+            for each in self._upstream_handlers
+            for guid in each.retry_budget.retried_sites()
+        }
         return {site: await self._retry_usage(site) for site in sorted(sites)}
 
     async def site_statuses(self, only_guid: str = "") -> list[SiteStatus]:
@@ -180,13 +170,13 @@ class SiteStatusReader:
             SiteStatus(
                 guid,
                 self.site_name(guid),
-                guid in self._configured_guids,
+                self.is_configured(guid),
                 circuits.get(guid, CLOSED),
                 pauses.get(guid, {}),
                 await self._retry_usage(guid),
                 await self._known_successor(guid),
                 {
-                    name.rpartition(":")[2]: await self._page_size_estimate(name)
+                    name.rpartition(":")[2]: await self._page_size_estimate(guid, name)
                     for name in searches.get(guid, ())
                 },
                 *load.get(guid, (0, 0)),
@@ -197,26 +187,26 @@ class SiteStatusReader:
 
     def known_engine(self, guid: str) -> tuple[str, int]:
         """Engine version of a site and the number of its broken issues, as this process knows them."""
-        states = [handlers.issue_states for handlers in self._upstream_handlers]
+        states, guid = [handlers.issue_states for handlers in self._serving(guid)], guid_in(guid)
         engines = filter(None, (each.local_version(guid) for each in states))
-        return next(engines, ""), max(each.local_broken_count(guid) for each in states)
+        return next(engines, ""), max((each.local_broken_count(guid) for each in states), default=0)
 
     def is_configured(self, guid: str) -> bool:
         """Whether a site is in the configuration."""
-        return guid in self._configured_guids
+        return guid_in(guid) in self._configured_guids
 
     async def pauses_by_site(self) -> dict[str, dict[str, Pause]]:
         """Active pauses by site and name; those of no site under an empty GUID."""
         pauses: dict[str, dict[str, Pause]] = {}
         for name, pause in (await self.pauses()).items():
-            pauses.setdefault(site_of(name), {})[name] = pause
+            pauses.setdefault(site_of_pause(name), {})[name] = pause
         return pauses
 
     def _searches_by_site(self) -> dict[str, list[str]]:
         searches: dict[str, list[str]] = {}
-        for practices in self._practices:
-            for guid, name in practices.page_sizer.known_searches():
-                searches.setdefault(guid, []).append(name)
+        for handlers in self._upstream_handlers:
+            for guid, name in handlers.practices.page_sizer.known_searches() if handlers.practices else ():
+                searches.setdefault(mounted_name(handlers.mount, guid), []).append(name)
         return searches
 
     async def key_statuses(self) -> list[KeyStatus]:
@@ -241,9 +231,9 @@ class SiteStatusReader:
         if pause:
             return [pause] if await self._clear_pause(pause) else []
         circuit = [CIRCUIT] if guid in await self.circuits() else []
-        for handlers in self._upstream_handlers:
-            await handlers.circuits.close_circuit(guid)
-        names = [name for name in await self.pauses() if site_of(name) == guid]
+        for handlers in self._serving(guid):
+            await handlers.circuits.close_circuit(guid_in(guid))
+        names = [name for name in await self.pauses() if site_of_pause(name) == guid]
         return [*circuit, *[name for name in names if await self._clear_pause(name)]]
 
     async def _clear_pause(self, name: str) -> bool:
@@ -251,7 +241,7 @@ class SiteStatusReader:
 
     async def _retry_usage(self, guid: str) -> RetryUsage:
         """Retries of the upstream that has repeated most."""
-        usages = [await handlers.retry_budget.usage_of(guid) for handlers in self._upstream_handlers]
+        usages = [await handlers.retry_budget.usage_of(guid_in(guid)) for handlers in self._serving(guid)]
         return max(usages, key=lambda usage: usage.retries)
 
     def local_site_issues(self) -> Iterator[SiteIssues]:
@@ -262,17 +252,16 @@ class SiteStatusReader:
     async def _site_issues(self, guid: str) -> SiteIssues:
         """States of the known issues at the upstream that has served the site, else unknown at the first."""
         ids = self._mount_issue_ids.get(guid, self.issue_ids)
-        issues = [await handlers.issue_states.site_issues(guid, ids) for handlers in self._upstream_handlers]
+        states = [handlers.issue_states for handlers in self._serving(guid)]
+        issues = [await each.site_issues(guid_in(guid), ids) for each in states]
         return next((each for each in issues if each.is_any_known), issues[0])
 
     async def _known_successor(self, guid: str) -> str:
-        successors = [await practices.site_relocation.known_successor(guid) for practices in self._practices]
+        relocations = [each.practices.site_relocation for each in self._serving(guid) if each.practices]
+        successors = [await relocation.known_successor(guid_in(guid)) for relocation in relocations]
         return next(filter(None, successors), "")
 
-    async def _page_size_estimate(self, name: str) -> PageSizeEstimate:
-        estimates = [await practices.page_sizer.estimate_for(name) for practices in self._practices]
+    async def _page_size_estimate(self, guid: str, name: str) -> PageSizeEstimate:
+        sizers = [each.practices.page_sizer for each in self._serving(guid) if each.practices]
+        estimates = [await sizer.estimate_for(name) for sizer in sizers]
         return next((estimate for estimate in estimates if estimate != NO_ESTIMATE), NO_ESTIMATE)
-
-
-def _rate_limit_pause(rate: LearnedRate) -> Pause:
-    return Pause(RATE_LIMIT, "caller", RATE_LIMITED.code, "", rate.lowered_at, rate.blocked_until)

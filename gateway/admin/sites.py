@@ -23,9 +23,11 @@ from gateway.admin.requests import (
 )
 from gateway.admin.site_briefs import SiteBrief, read_site_briefs
 from gateway.admin.site_status import CIRCUIT, KeyStatus, SiteStatus, SiteStatusReader
+from gateway.admin.upstream_handlers import site_of_pause
 from gateway.paging.page_size import PageSizeEstimate
-from gateway.resilience.pause_rules import Pause, PauseRule, caller_of, site_of
+from gateway.resilience.pause_rules import Pause, PauseRule, caller_of
 from gateway.sites.issue_states import SiteIssues
+from gateway.sites.mounted_names import split_pause
 
 _log = structlog.get_logger()
 
@@ -61,7 +63,7 @@ class SiteEndpoints:
             raise bad_request(_VIEW_USAGE, "http.view")
         if view in _BRIEF_VIEWS:
             return await self._brief_response(_BRIEF_VIEWS[view])
-        statuses = await self.status_reader.site_statuses(self.site_names.require_guid(site) if site else "")
+        statuses = await self.status_reader.site_statuses(self.site_names.require_key(site) if site else "")
         now, key_statuses = self.status_reader.now(), await self.status_reader.key_statuses()
         keys = [_key_json(status, now) for status in key_statuses]
         return json_response({"sites": list(map(self._site_json, statuses)), "keys": keys}, self.now())
@@ -81,9 +83,9 @@ class SiteEndpoints:
 
     async def reset_site(self, request: Request) -> Response:
         """Close the circuit of a site and clear its pauses, or one of its pauses. Raises Failure 400."""
-        site = self.site_names.require_guid(request.path_params["siteId"])
+        site = self.site_names.require_key(request.path_params["siteId"])
         pause = (await json_body(request, ResetRequest, _RESET_USAGE)).pause
-        if pause and site_of(pause) != site:
+        if pause and site_of_pause(pause) != site:
             text = "This pause belongs to another practice. GET /admin/pauses lists all pauses."
             raise bad_request(text, "pause")
         return self._reset_response(site, await self.status_reader.reset_site(site, pause))
@@ -97,11 +99,11 @@ class SiteEndpoints:
 
     def _reset_response(self, site: str, reset_items: list[str]) -> Response:
         for item in reset_items:
-            name = self.site_names.display_name(site or site_of(item))
+            name = self.site_names.display_name(site or site_of_pause(item))
             if item == CIRCUIT:
                 _log.info("circuit-reset", site=name, what=item)
             else:
-                _log.info("pause-cleared", site=name, what=item.partition(":")[0])
+                _log.info("pause-cleared", site=name, what=split_pause(item)[1].partition(":")[0])
         return json_response({"reset": reset_items}, self.now())
 
     def _brief_json(self, brief: SiteBrief) -> dict[str, Any]:
@@ -117,6 +119,7 @@ class SiteEndpoints:
         return {
             "site": status.guid,
             "name": status.name,
+            "id": self.status_reader.site_id(status.guid),
             "configured": status.is_configured,
             "state": circuit.state(now),
             "lastFailureAt": utc_timestamp(circuit.last_failure_at),
@@ -150,13 +153,15 @@ class SiteEndpoints:
         return [self._pause_json(name, pause) for name, pause in sorted(pauses.items())]
 
     def _pause_json(self, name: str, pause: Pause) -> dict[str, Any]:
-        key = caller_of(name)
+        mount, scope_key = split_pause(name)
+        key = caller_of(scope_key)
         return {
             "pause": name,
             "rule": pause.rule,
             "scope": pause.scope,
             "reason": pause.code,
-            "site": site_of(name) or None,
+            "site": site_of_pause(name) or None,
+            "upstream": mount or None,
             "caller": self.status_reader.caller_name(key) if key else None,
             "since": utc_timestamp(pause.since),
             "until": utc_timestamp(pause.until),

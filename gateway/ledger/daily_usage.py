@@ -159,6 +159,11 @@ class DailyUsage:
         site = self._site_of(guid)
         return Attribution(guid, site.name, site.zone, "", "", "") if site else None
 
+    def _named_by_guid(self, attribution: Attribution) -> Attribution:
+        """Return an attribution with the practice's own name: a cap counts its queries at all upstreams."""
+        site = None if attribution.is_unproved_site else self._site_of(attribution.site)
+        return attribution._replace(name=site.name) if site else attribution
+
     def _current_day(self, attribution: Attribution, now: datetime) -> _SiteDay | None:
         day = self._stored_day(attribution)
         if day is not None and now < day.ends_at:
@@ -173,13 +178,13 @@ class DailyUsage:
             return self._days.get(guid) or self._unproved_days.get(guid)
         day = self._unproved_days.pop(guid, None)
         if day is not None:
-            day.attribution, self._days[guid] = attribution, day
+            day.attribution, self._days[guid] = self._named_by_guid(attribution), day
         return day
 
     def _begin_day(self, attribution: Attribution, cap: DailyCap, now: datetime) -> _SiteDay:
         key = attribution.site, attribution.ledger_key(CostClass.BILLED, now).day
         other_usage, end = self._other_usage.get(key, (0, 0)), next_midnight(now, attribution.zone)
-        day = _SiteDay(attribution, key, cap, end, Usage(now, *other_usage), other_usage)
+        day = _SiteDay(self._named_by_guid(attribution), key, cap, end, Usage(now, *other_usage), other_usage)
         day.logged_events.update(_thresholds_reached(day))
         is_unproved = attribution.is_unproved_site and attribution.site not in self._days
         (self._unproved_days if is_unproved else self._days)[attribution.site] = day

@@ -17,6 +17,7 @@ from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.history import History
 from gateway.ledger.names import LedgerNames
 from gateway.ledger.recent_failures import RecentFailures
+from gateway.sites.mounted_names import site_at
 
 #: Maximum number of ledger keys in memory; beyond it they are built again, more often than once a day.
 _MAX_DAILY_KEYS = 20_000
@@ -58,7 +59,8 @@ class MetricsSink(Protocol):
 class Recorder:
     """Counts each request in the ledger, the daily usage, the metrics and the history of the last hours.
 
-    `site_of` returns a site by GUID, for requests that are not FHIR. `unread_app`: app of the requests that
+    `site_of` returns a site by GUID, and `mount_of` the name of a second Halo
+    Connect, for requests that are not FHIR. `unread_app`: app of the requests that
     are rejected before they are read, empty if no apps are configured.
     """
 
@@ -70,6 +72,7 @@ class Recorder:
         names: LedgerNames,
         *,
         site_of: Callable[[str], Site | None] = lambda _: None,
+        mount_of: Callable[[FhirRequest], str] = lambda _: "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         app_usage: AppUsage | None = None,
         unread_app: str = "",
@@ -78,7 +81,7 @@ class Recorder:
         self._daily_usage = daily_usage
         self._app_usage = app_usage or AppUsage({})
         self._unread_app = unread_app
-        self._site_by_guid = site_of
+        self._site_by_guid, self._mount_of = site_of, mount_of
         self._names = names
         self._now = now
         self._daily_keys: dict[tuple[Attribution, CostClass], tuple[LedgerKey, datetime]] = {}
@@ -220,5 +223,7 @@ class Recorder:
         if request.site is not None and request.interaction.code != "sql":
             return request.site
         api, _, site_path = request.path.partition("/sites/")
-        has_guid = api in _API_SEGMENTS
-        return self._site_by_guid(site_path.partition("/")[0].lower()) if has_guid else request.site
+        if api not in _API_SEGMENTS:
+            return request.site
+        site, mount = self._site_by_guid(site_path.partition("/")[0].lower()), self._mount_of(request)
+        return site_at(mount, site) if site and mount else site

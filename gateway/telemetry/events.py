@@ -28,8 +28,8 @@ EVENTS: Mapping[str, Event] = {
         " cut it off",
         {
             "request_id": "`X-Request-Id` of the response; of an entry of a batch with its number",
-            "site": "alias of the practice or its `site_id`, name of a mounted upstream; empty if the request"
-            " names none",
+            "site": "alias of the practice or its `site_id`, at a second Halo Connect behind its name,"
+            " as in `mnt/bne`; name of a mounted upstream; empty if the request names none",
             "site_id": "beginning of its GUID, 8 digits or as many as no other configured practice has",
             "caller": "alias, eight digits or `unproved`, as in the [ledger](ledger.md); empty without a key",
             "app": "only where [apps](apps.md) are configured",

@@ -1,12 +1,13 @@
 """Names of sites in the log: alias and id, of a request that was read or of its path alone."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from gateway.exchange import FhirRequest, Site
 from gateway.http.request_path import GUID_PATTERN
 from gateway.settings.site_ids import SiteIds
+from gateway.sites.mounted_names import mounted_name
 
 _SITE_IN_PATH = re.compile(rf"(?:\A|/)(?:integrator|desktop)/sites/({GUID_PATTERN})(?:/|\Z)", re.IGNORECASE)
 _FHIR_OF_DEFAULT = re.compile(r"/fhir/R4(?:/|\Z)")
@@ -25,6 +26,8 @@ NO_SITE = SiteLabel()
 class SiteLabels:
     """Labels of the sites with these aliases by GUID, and of mounted upstreams by path.
 
+    `halo_mounts`: names of those with practices of their own, as in `mnt/bne`.
+
     A GUID that is not configured has the first eight of its digits, and no other text a label: whatever
     clients make up, the log names no more of it.
     """
@@ -35,16 +38,27 @@ class SiteLabels:
         ids: Callable[[str], str] | None = None,
         mounts: Mapping[str, str] | None = None,
         default_guid: str = "",
+        halo_mounts: Collection[str] = (),
     ) -> None:
         self._aliases = aliases or {}
         self._ids = ids or SiteIds()
         self._mounts = tuple((f"{path}/", name) for path, name in (mounts or {}).items())
         self._default_guid = default_guid
+        self._halo_mounts = tuple(
+            (path, name) for path, name in (mounts or {}).items() if name in halo_mounts
+        )
 
     def label_of(self, request: FhirRequest) -> SiteLabel:
         """Label of a request's site; of a request to Halo Cloud, that of the site in its path."""
         site = request.site
-        return self.of_site(site) if site else self.of_path(request.path)
+        if site:
+            return self.of_site(site)
+        label, mount = self._of_own_path(request.path), self.mount_of(request)
+        return _at_mount(mount, label)
+
+    def mount_of(self, request: FhirRequest) -> str:
+        """Name of the second Halo Connect to which a request without a site goes; empty: the first."""
+        return next((name for path, name in self._halo_mounts if request.public_base.endswith(path)), "")
 
     def of_site(self, site: Site) -> SiteLabel:
         """Label of a site; a mounted upstream has no id."""
@@ -52,12 +66,23 @@ class SiteLabels:
 
     def of_path(self, path: str) -> SiteLabel:
         """Label of the site in the path of a URL, as far as it names one."""
+        start, mount = next((each for each in self._mounts if path.startswith(each[0])), ("", ""))
+        if mount and all(mount != name for _, name in self._halo_mounts):
+            return SiteLabel(mount)
+        return _at_mount(mount, self._of_own_path(path[len(start) - 1 :] if mount else path))
+
+    def _of_own_path(self, path: str) -> SiteLabel:
+        """Label of the site in a path below that of the upstream."""
         found = _SITE_IN_PATH.search(path)
         if found:
             return self._of_guid(found[1].lower())
-        if self._default_guid and _FHIR_OF_DEFAULT.match(path):
-            return self._of_guid(self._default_guid)
-        return next((SiteLabel(name) for start, name in self._mounts if path.startswith(start)), NO_SITE)
+        is_default = self._default_guid and _FHIR_OF_DEFAULT.match(path)
+        return self._of_guid(self._default_guid) if is_default else NO_SITE
 
     def _of_guid(self, guid: str) -> SiteLabel:
         return SiteLabel(self._aliases.get(guid) or self._ids(guid), self._ids(guid))
+
+
+def _at_mount(mount: str, label: SiteLabel) -> SiteLabel:
+    """Return the label of a practice at a mount; that of the mount if it names none."""
+    return label._replace(name=mounted_name(mount, label.name) or mount) if mount else label

@@ -29,8 +29,8 @@ _CACHE_OUTCOMES: Final = frozenset(
 )
 #: Names of upstreams and apps, error codes and ids of repairs.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
-#: Longest alias of a site, in characters.
-_MAX_ALIAS: Final = 64
+#: Longest alias of a site with the name of its mount, in characters.
+_MAX_ALIAS: Final = 92
 #: Interaction -> rest of the template of its path, behind the type.
 _REST: Final[Mapping[str, str]] = {
     "read": "/{id}",

@@ -110,7 +110,12 @@ async def test_block_of_a_key_can_be_cleared() -> None:
     assert await halo.send() == "200"
 
 
-async def test_key_has_its_alias_or_a_fingerprint_prefix() -> None:
+async def test_unknown_caller_is_unproved() -> None:
+    reader = FaultyUpstream().status_reader
+    assert reader.caller_name(f"{'0f' * 12}:Patient") == "unproved 0f0f0f0f"
+
+
+async def test_key_has_its_alias_or_its_digits() -> None:
     halo = FaultyUpstream()
     await halo.fail_once(RATE_LIMITED, retry_after=90)
     await halo.send(key="another-synthetic-key")

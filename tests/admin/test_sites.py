@@ -46,6 +46,7 @@ async def test_closed_site_has_all_fields(operator: Operator) -> None:
     assert site == {
         "site": GUID,
         "name": "harbour",
+        "id": GUID,
         "configured": True,
         "state": "closed",
         "lastFailureAt": None,

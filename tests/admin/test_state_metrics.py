@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.requests import GUID
+from support.requests import GUID, SITE
 from support.site_status import KEY, OFFLINE, QUIET, QUOTA_EXHAUSTED, RATE_LIMITED, FaultyUpstream
 
 from gateway.admin.site_status import SiteStatusReader
@@ -74,12 +74,12 @@ async def test_callers_without_alias_and_sites_of_one_name_are_joined() -> None:
     with capture_logs():
         for key in ("one-synthetic-key", "two-synthetic-key"):
             await halo.send(key=key)
-    values = await site_samples(SiteStatusReader([halo.handlers], {GUID, GUID[:-1] + "c"}))
+    values = await site_samples(SiteStatusReader([halo.handlers], {GUID, GUID[:-1] + "c"}, lambda _: SITE))
     assert [name for name in values if name[0] == "rate_limit_queue_length"] == [
         ("rate_limit_queue_length", "others")
     ]
     assert [name for name in values if name[0] == "bulkhead_queue_length"] == [
-        ("bulkhead_queue_length", GUID[:8])
+        ("bulkhead_queue_length", SITE.name)
     ]
 
 

@@ -193,7 +193,8 @@ def test_exhausted_quota_holds_one_caller_at_one_endpoint(mounts: Mounts, exhaus
     assert mounts.get("hg/Observation?code=1").status_code == 200
     assert mounts.get("hg/Patient/1", "second").status_code == 200
     (pause,) = mounts.operator("GET", "pauses")["pauses"]
-    assert pause["pause"].startswith("rate-limit:")
+    assert pause["pause"].startswith("labs/rate-limit:")
+    assert (pause["site"], pause["upstream"]) == (None, "labs")
     assert pause["pause"].endswith(":Patient")
     assert mounts.operator("POST", "pauses/clear", {"pause": pause["pause"]})["reset"] == [pause["pause"]]
     assert mounts.get("hg/Patient/2").status_code == 200

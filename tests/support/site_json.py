@@ -10,6 +10,7 @@ PAUSE = {
     "scope": "site",
     "reason": "upstream-quota",
     "site": GUID,
+    "upstream": None,
     "caller": None,
     "since": SINCE,
     "until": SINCE,
@@ -21,6 +22,7 @@ def site_json(name: str = "harbour", **members: Any) -> dict[str, Any]:
     return {
         "site": GUID,
         "name": name,
+        "id": GUID[:8],
         "configured": True,
         "state": "closed",
         "lastFailureAt": None,

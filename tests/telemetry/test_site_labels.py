@@ -36,6 +36,21 @@ def test_site_is_found_in_a_path(path: str, label: SiteLabel) -> None:
     assert LABELS.of_path(path) == label
 
 
+def test_site_of_a_second_halo_is_behind_its_name() -> None:
+    mounts = {"/second": "mnt", "/labs": "labs"}
+    labels = SiteLabels({GUID: "harbour"}, SiteIds((GUID, OTHER)), mounts, GUID, {"mnt"})
+    assert labels.of_path(f"/second/integrator/sites/{GUID}") == SiteLabel("mnt/harbour", GUID)
+    assert labels.of_path("/second/fhir/R4/Patient") == SiteLabel("mnt/harbour", GUID)
+    assert labels.of_path("/second/integrator/token") == SiteLabel("mnt")
+    assert labels.of_path("/labs/fhir/R4/Patient") == SiteLabel("labs")
+    assert labels.of_path(f"/labs/integrator/sites/{GUID}") == SiteLabel("labs")
+    passed = fhir_request("Patient/1").replace(
+        site=None, interaction=NOT_FHIR, path=f"integrator/sites/{GUID}", public_base="http://gw/second"
+    )
+    assert labels.label_of(passed) == SiteLabel("mnt/harbour", GUID)
+    assert labels.label_of(passed.replace(public_base="http://gw")) == SiteLabel("harbour", GUID)
+
+
 def test_site_of_a_request_has_its_alias_and_id() -> None:
     assert LABELS.of_site(SITE) == HARBOUR
     assert LABELS.of_site(LABS) == SiteLabel("labs")

@@ -29,7 +29,7 @@ class OperatorsApi:
 
     def __init__(self, routes: Iterable[Route], token: str) -> None:
         self._endpoints: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
-            (method, route.path): route.endpoint for route in routes for method in route.methods or ()
+            (method, route.path_format): route.endpoint for route in routes for method in route.methods or ()
         }
         self._token = token
 

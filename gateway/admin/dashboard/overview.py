@@ -238,7 +238,7 @@ def pauses_table(fields: Fields, names: Mapping[str, str], root: str, token: str
         (
             each["rule"],
             each["scope"],
-            names.get(each["site"] or "", each["site"]) or NONE,
+            names.get(each["site"] or "", each["site"]) or each["upstream"] or NONE,
             each["caller"] or NONE,
             each["reason"],
             time_text(each["since"]),

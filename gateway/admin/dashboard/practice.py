@@ -11,11 +11,15 @@ from gateway.admin.dashboard.forms import pause_button, purge_form, reset_button
 from gateway.admin.dashboard.practice_states import practice_state
 from gateway.admin.dashboard.tables import Cell, Column, NumberColumn, table
 from gateway.admin.dashboard.wording import NONE, bytes_text, count_text, share_text, time_text
+from gateway.sites.mounted_names import guid_in, mount_in
 
 Fields = dict[str, Any]
 _SECTION_HTML = Markup('<section id="{id}">\n<h2>{title}</h2>\n{body}</section>\n')
 _HEAD_HTML = Markup(
     '<h1>{name}</h1>\n<p><code>{guid}</code> · <span class="{level}">{state}</span> {reason}</p>\n{facts}'
+)
+_SHARED_HTML = Markup(
+    '<p class="note">Counts of use, and a purge, are those of the practice at all upstreams together.</p>\n'
 )
 _FACT_HTML = Markup("<dt>{}</dt><dd>{}</dd>\n")
 _ISSUE_STATES = {
@@ -36,10 +40,13 @@ def practice(site: Fields, history: Fields, today: Fields | str, root: str, toke
         ("clock", "Clock", _clock(site["dates"])),
         ("sizes", "Page sizes", _page_sizes(site["pageSizes"])),
         ("reset", "Reset", reset_button(name, root, token)),
-        ("purge", "Purge", purge_form(root, token, name)),
+        ("purge", "Purge", purge_form(root, token, guid_in(name))),
     )
-    return _head(site) + Markup().join(
-        _SECTION_HTML.format(id=id_, title=title, body=body) for id_, title, body in sections
+    note = _SHARED_HTML if mount_in(name) else Markup()
+    return (
+        _head(site)
+        + note
+        + Markup().join(_SECTION_HTML.format(id=id_, title=title, body=body) for id_, title, body in sections)
     )
 
 

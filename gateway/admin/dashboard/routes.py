@@ -59,7 +59,7 @@ class Dashboard:
         pages = {
             "/admin/": self.show_overview,
             "/admin/practices": self.show_practices,
-            "/admin/practices/{site}": self.show_practice,
+            "/admin/practices/{site:path}": self.show_practice,
             "/admin/sign-in": self.show_sign_in,
         }
         forms = {

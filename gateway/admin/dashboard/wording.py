@@ -57,5 +57,5 @@ def age_text(timestamp: str | None, now: str) -> str:
 
 def site_label(site: dict[str, Any]) -> str:
     """Return the name of a practice, and the beginning of its GUID if the name is another."""
-    guid = site["site"]
-    return site["name"] if site["name"] in {guid, guid[:8]} else f"{site['name']} ({guid[:8]})"
+    name, id_ = site["name"], site["id"]
+    return name if name.endswith(id_) else f"{name} ({id_})"

@@ -58,9 +58,15 @@ def test_time_has_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "label"),
-    [("harbour", "harbour (0a1b2c3d)"), ("0a1b2c3d", "0a1b2c3d"), ("mount", "mount")],
+    ("name", "id_", "label"),
+    [
+        ("harbour", "0a1b2c3d", "harbour (0a1b2c3d)"),
+        ("harbour", "0a1b2c3d-00", "harbour (0a1b2c3d-00)"),
+        ("0a1b2c3d", "0a1b2c3d", "0a1b2c3d"),
+        ("mnt/harbour", "0a1b2c3d", "mnt/harbour (0a1b2c3d)"),
+        ("mnt/0a1b2c3d", "0a1b2c3d", "mnt/0a1b2c3d"),
+        ("mount", "mount", "mount"),
+    ],
 )
-def test_label_names_the_guid_beside_an_alias(name: str, label: str) -> None:
-    guid = "mount" if name == "mount" else "0a1b2c3d-0000-4000-8000-00000000000b"
-    assert site_label({"site": guid, "name": name}) == label
+def test_label_names_the_id_beside_an_alias(name: str, id_: str, label: str) -> None:
+    assert site_label({"name": name, "id": id_}) == label
