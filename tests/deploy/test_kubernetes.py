@@ -1,5 +1,6 @@
 """deploy/kubernetes: rendered by kustomize, valid by the schemas of Kubernetes, and true of the product."""
 
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -205,6 +206,14 @@ def test_service_monitor_scrapes_the_operators_port() -> None:
     assert [each["port"] for each in monitor["endpoints"]] == [
         port["name"] for port in service["spec"]["ports"]
     ]
+
+
+def test_service_monitor_gives_the_job_that_alerts_ask_for() -> None:
+    monitor = find("ServiceMonitor", folder="prometheus-operator")["spec"]
+    service = find("Service", "halo-gateway-operators")["metadata"]
+    job = service["labels"].get(monitor.get("jobLabel"), service["name"])  # as the operator does
+    rules = (ROOT / "deploy" / "observability" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
+    assert set(re.findall(r'job="([^"]*)"', rules)) == {job}
 
 
 def test_every_selector_finds_redis() -> None:
