@@ -187,8 +187,9 @@ def test_dashboard_is_complete_and_nothing_overlaps(file: Path) -> None:
 
 
 class Scraped(NamedTuple):
-    """A Prometheus that has scraped a gateway after traffic, and the page of the gateway."""
+    """A Prometheus that has scraped a gateway after traffic, and the gateway's URL and page."""
 
+    gateway: str
     prometheus: Prometheus
     families: list[Metric]
 
@@ -211,7 +212,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
         assert prometheus.wait_for('halo_gateway_errors_total{code="upstream-500"}')
         assert prometheus.wait_for("halo_gateway:upstream_request_duration_seconds:p99")
         page = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
-        yield Scraped(prometheus, list(text_string_to_metric_families(page)))
+        yield Scraped(gateway.url, prometheus, list(text_string_to_metric_families(page)))
 
 
 def test_table_of_metrics_is_that_of_a_running_gateway(scraped: Scraped) -> None:
@@ -229,7 +230,8 @@ def test_every_metric_of_the_kit_is_scraped(scraped: Scraped) -> None:
     shown = {family.name for family in scraped.families} | {
         sample.name for family in scraped.families for sample in family.samples
     }
-    shown |= {f"{family.name}_total" for family in scraped.families if family.type == "counter"}
+    counters = {family.name for family in scraped.families if family.type == "counter"}
+    shown |= {f"{name}_{end}" for name in counters for end in ("total", "created")}
     named = {selector.metric for _, expression in EXPRESSIONS for selector in selectors(expression)}
     assert {name for name in named if name.startswith(("halo_gateway_", "process_"))} <= shown
 
@@ -242,6 +244,13 @@ def test_prometheus_evaluates_every_rule(scraped: Scraped) -> None:
     assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}
     firing = {alert["labels"]["alertname"] for alert in scraped.prometheus.get("alerts")["alerts"]}
     assert not firing & {"HaloGatewayDown", "HaloGatewayAbsent", "HaloGatewayVersionSkew"}
+
+
+def test_first_event_of_a_kind_raises_its_alert(scraped: Scraped) -> None:
+    assert httpx.post(f"{scraped.gateway}/hooks/halo", content=b"{}", trust_env=False).status_code == 401
+    scraped.prometheus.wait_for('ALERTS{alertname="HaloGatewayWebhooksRefused",alertstate="firing"}')
+    assert scraped.prometheus.query("sum(halo_gateway_webhooks_total)")[0]["value"][1] == "1"
+    assert scraped.prometheus.query('halo_gateway_errors_created{code="upstream-500"} > time() - 900')
 
 
 @pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)

@@ -35,5 +35,5 @@ def grouped_labels(expression: str) -> set[str]:
 
 
 def base_name(metric: str) -> str:
-    """Name of a metric in the table: without prefix, and without the suffix of a histogram's series."""
-    return _HISTOGRAM.sub("", metric.removeprefix("halo_gateway_"))
+    """Name of a metric in the table: without prefix and a histogram's suffix; of `_created`, its counter."""
+    return re.sub("_created$", "_total", _HISTOGRAM.sub("", metric.removeprefix("halo_gateway_")))
