@@ -135,6 +135,7 @@ IMPURE = {
     "telemetry/tracing_counts.py": "threading",
     "telemetry/tracing_export.py": "structlog threading",
     "telemetry/tracing_spans.py": "random time",
+    "telemetry/tracing_transport.py": "asyncio httpx",
     "thread_switching.py": "asyncio threading",
     "upstreams/client.py": "asyncio httpx structlog",
     "upstreams/site_statements.py": "structlog",

@@ -13,11 +13,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
-from requests import Session
 
 from gateway.telemetry.tracing_attributes import RESOURCE_ATTRIBUTES, permitted_attributes, span_name
 from gateway.telemetry.tracing_counts import SpanCounts
 from gateway.telemetry.tracing_spans import SpanRecord
+from gateway.telemetry.tracing_transport import collector_session
 
 _log = structlog.get_logger()
 #: Spans that wait, spans of one export, and seconds until an export begins.
@@ -36,10 +36,11 @@ class SpanExport:
 
     def __init__(self, url: str, resource: Mapping[str, str], counts: SpanCounts) -> None:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # one event says it, see _note
-        session = Session()
-        session.trust_env = False  # no proxy, and no password of a .netrc
         exporter = OTLPSpanExporter(
-            url, timeout=EXPORT_TIMEOUT_SECONDS, compression=Compression.Gzip, session=session
+            url,
+            timeout=EXPORT_TIMEOUT_SECONDS,
+            compression=Compression.Gzip,
+            session=collector_session(),
         )
         self._resource = Resource(dict(resource))
         self._counts = counts
