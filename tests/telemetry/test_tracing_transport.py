@@ -2,11 +2,14 @@
 
 import socketserver
 import time
+from pathlib import Path
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 from support.otlp_collector import Collector
+from support.outbound import Server as TlsServer
+from support.outbound import authority, run_server
 from support.server_thread import ServerThread
 
 from gateway.telemetry.tracing_transport import collector_session
@@ -43,8 +46,8 @@ class Answer(ServerThread):
         super().__init__(Server(("127.0.0.1", 0), Handler))
 
 
-def export(url: str) -> SpanExportResult:
-    exporter = OTLPSpanExporter(f"{url}/v1/traces", timeout=SECONDS, session=collector_session())
+def export(url: str, seconds: float = SECONDS) -> SpanExportResult:
+    exporter = OTLPSpanExporter(f"{url}/v1/traces", timeout=seconds, session=collector_session())
     try:
         return exporter.export([])
     finally:
@@ -104,3 +107,15 @@ def test_collector_without_a_server_is_a_failure() -> None:
     with Collector() as gone:
         url = gone.url
     assert export(url) is SpanExportResult.FAILURE
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_private_authority_is_trusted_if_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    files = authority(tmp_path)
+    if is_trusted:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(files.ca_file))
+    with run_server(TlsServer(), files.server()) as port:
+        result = export(f"https://localhost:{port}", 5)
+    assert (result is SpanExportResult.SUCCESS) is is_trusted
