@@ -12,7 +12,7 @@ class SpanCounts(Collector):
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self.waiting = self.exported = self.failed = self.dropped = 0
+        self.waiting = self.sending = self.exported = self.failed = self.dropped = 0
 
     def note_taken(self, max_waiting: int) -> None:
         """Count a span that waits, in the place of another if too many wait."""
@@ -21,17 +21,23 @@ class SpanCounts(Collector):
             self.dropped += is_full
             self.waiting += not is_full
 
-    def note_export(self, count: int, *, has_failed: bool) -> None:
-        """Count spans that waited, and the outcome of their export."""
+    def note_sending(self, count: int) -> None:
+        """Count spans that no longer wait: others may take their places."""
         with self._lock:
-            self.waiting = max(0, self.waiting - count)
+            self.waiting, self.sending = max(0, self.waiting - count), count
+
+    def note_export(self, count: int, *, has_failed: bool) -> None:
+        """Count the outcome of the spans that were sent."""
+        with self._lock:
+            self.sending = 0
             self.failed += count if has_failed else 0
             self.exported += 0 if has_failed else count
 
     def note_end(self) -> None:
-        """Count the spans that still wait as dropped."""
+        """Count the spans that still wait, or whose export has not ended, as dropped."""
         with self._lock:
-            self.dropped, self.waiting = self.dropped + self.waiting, 0
+            self.dropped += self.waiting + self.sending
+            self.waiting = self.sending = 0
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Yield the counts."""

@@ -78,6 +78,7 @@ class PermittedSpans(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans; count and log the outcome."""
+        self._counts.note_sending(len(spans))
         result = self._exporter.export([_permitted_span(span) for span in spans])
         has_failed = result is not SpanExportResult.SUCCESS
         self._counts.note_export(len(spans), has_failed=has_failed)

@@ -14,6 +14,7 @@ from support.otlp_collector import Collector, attributes_of
 from gateway.telemetry.tracing_counts import SpanCounts
 from gateway.telemetry.tracing_export import (
     CLOSE_TIMEOUT_SECONDS,
+    MAX_BATCH_SPANS,
     MAX_WAITING_SPANS,
     PermittedSpans,
     SpanExport,
@@ -143,8 +144,20 @@ def test_slow_endpoint_delays_neither_spans_nor_the_end(counts: SpanCounts) -> N
             export.add(RECORD)
         assert time.monotonic() - start < 10
         assert counts.waiting <= MAX_WAITING_SPANS
-        assert counts.dropped >= MAX_WAITING_SPANS
+        assert counts.dropped + counts.waiting + counts.sending == 2 * MAX_WAITING_SPANS
+        assert counts.dropped >= MAX_WAITING_SPANS - MAX_BATCH_SPANS
         start = time.monotonic()
         export.close()
         assert time.monotonic() - start < CLOSE_TIMEOUT_SECONDS + 1
         assert sum(outcomes(counts)) == 2 * MAX_WAITING_SPANS
+
+
+def test_every_span_is_counted_once(counts: SpanCounts) -> None:
+    with Collector(delay=0.2) as collector:
+        export = SpanExport(f"{collector.url}/v1/traces", RESOURCE, counts)
+        for _ in range(2 * MAX_WAITING_SPANS):
+            export.add(RECORD)
+        collector.wait_for(lambda: counts.exported > 0)
+        export.close()
+        assert sum(outcomes(counts)) == 2 * MAX_WAITING_SPANS
+        assert counts.exported == len(collector.spans)
