@@ -242,7 +242,7 @@ class CurrentChannel:
         return True
 
 
-async def test_write_that_no_process_pushes_ends_a_hit_within_a_second() -> None:
+async def test_write_that_is_not_pushed_ends_a_hit() -> None:
     """As a replica of an older version makes it, which counts its writes in the shared store only."""
     case = Case()
     case.cache.watch(Generation(), CurrentChannel())
