@@ -101,7 +101,8 @@ def create_app(
     is_shared = settings.cache.redis.url is not None
     common_routes, metrics_routes = _common_routes(runtime), [Route("/metrics", runtime.metrics.endpoint)]
     fast_path = [Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else []
-    replicas = create_replicas(runtime.store, runtime.channel or NoChannel(), worker.number if worker else 0)
+    identity = (worker.number, worker.process_secret) if worker else ()
+    replicas = create_replicas(runtime.store, runtime.channel or NoChannel(), *identity)
     admin_routes, lifespan = admin.admin_port_routes(), partial(_lifespan, runtime, replicas)
     shared_routes = admin.shared_port_routes()
     if worker:

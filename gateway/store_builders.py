@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from math import inf
+from secrets import token_hex
 
+from gateway.key_derivation import derive_key
 from gateway.ledger.ledger import OUTAGE_SECONDS, Ledger
 from gateway.ledger.sqlite_ledger import SqliteLedger
 from gateway.settings import Cache, Settings
@@ -38,11 +40,18 @@ def open_channel(cache: Cache) -> Channel:
     return RedisChannel(cache.redis.url.get_secret_value(), cache.redis.timeout)
 
 
-def create_replicas(store: Store, channel: Channel, worker: int = 0) -> NoReplicas | ReplicaTable:
-    """Replicas that share a store and a channel; the application opens them. `worker`: number of this one."""
+def create_replicas(
+    store: Store, channel: Channel, worker: int = 0, process_secret: str = ""
+) -> NoReplicas | ReplicaTable:
+    """Replicas that share a store and a channel; the application opens them.
+
+    `worker`: number of this one, whose successor gets the same `process_secret`.
+    """
+    name = process_name(worker)
     if not isinstance(store, FallbackStore):
-        return NoReplicas(process_name(worker))
-    return ReplicaTable(store, process_name(worker), lambda: store.is_down, channel.has_unsent)
+        return NoReplicas(name)
+    identity = derive_key(process_secret or token_hex(), f"replica {worker}").hex()
+    return ReplicaTable(store, name, identity, lambda: store.is_down, channel.has_unsent)
 
 
 def fast_path_bytes(cache: Cache) -> int:

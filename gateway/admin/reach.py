@@ -50,18 +50,25 @@ def fields_with_reach(fields: Mapping[str, Any], reach: Reach) -> dict[str, Any]
     After a purge, replicas that it did not reach may serve old responses until `oldResponsesUntil`.
     """
     result = {name: value for name, value in fields.items() if name not in {MISSING_WORKERS, "longestAge"}}
-    silent = {f"{_host_and_process(reach.reached[0])} worker {n}" for n in fields.get(MISSING_WORKERS, ())}
-    missed = {each.replica: each for each in (*map(_silent_worker, sorted(silent)), *reach.missed)}
-    result["reached"] = [name for name in reach.reached if name not in missed]
-    result["notReached"] = [each._asdict() for each in missed.values()]
+    gateway = _host_and_process(reach.reached[0])
+    silent = sorted(f"{gateway} worker {n}" for n in fields.get(MISSING_WORKERS, ()))
+    told = {each.replica for each in reach.missed}
+    missed = [*(MissedReplica(name, "no-answer") for name in silent if name not in told), *reach.missed]
+    result["reached"] = _without(reach.reached, silent)
+    result["notReached"] = [each._asdict() for each in missed]
     if missed and "longestAge" in fields:
         end = datetime.fromisoformat(fields["asOf"]) + timedelta(seconds=fields["longestAge"])
         result["oldResponsesUntil"] = end.isoformat(timespec="seconds")
     return result
 
 
-def _silent_worker(name: str) -> MissedReplica:
-    return MissedReplica(name, "no-answer")
+def _without(names: Iterable[str], silent: Iterable[str]) -> list[str]:
+    """Return the names without the silent ones, each removed once: replicas may have the same name."""
+    left = list(names)
+    for name in silent:
+        if name in left:
+            left.remove(name)
+    return left
 
 
 def _host_and_process(name: str) -> str:

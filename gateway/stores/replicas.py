@@ -3,7 +3,11 @@
 A replica takes one of a fixed number of places in the store, and once a second sets its beat there to the
 time, in milliseconds since 1970. A beat is a counter, and counters are not encrypted: a replica with other
 keys is seen, too. While a replica uses its own memory instead of the store, its beat stands still: it then
-misses what others change.
+misses what others change. Nobody can tell such a replica from a killed one, so both count as silent.
+
+Host and process do not identify a replica: containers may share a host name, and each has a process 1.
+Therefore each start holds its place under a random identity. Only the successor of a worker has that of its
+predecessor: their parent knows that the predecessor has ended.
 """
 
 import asyncio
@@ -22,8 +26,9 @@ PLACES: Final = 128
 #: Seconds between two beats, and number of beats for which a check waits for those of the others.
 _BEAT_SECONDS: Final = 1.0
 _BEATS_PER_CHECK, _POLLS_PER_BEAT = 2.5, 20
-#: Seconds after its last beat for which a replica that did not end in order counts as one.
-FORGET_SECONDS: Final = 3_600.0
+#: Seconds after its last beat for which a replica that did not end in order counts as one: it may serve on
+#: without the store, for longer than a weekend, or it was killed, and then it must not be missed for ever.
+FORGET_SECONDS: Final = 3 * 86_400.0
 #: Beats between two times at which a process confirms its place, and reads the table in case the store ends.
 _BEATS_PER_READING: Final = 30
 _MAX_HOST_NAME: Final = 63
@@ -63,7 +68,7 @@ class Replicas(Protocol):
 def process_name(worker: int = 0) -> str:
     """Return the name of this process for operators: host, process, and the worker if it is one of several.
 
-    A process that replaces another in the same place, such as in a container, has the same name.
+    Others may have the same name, such as processes in containers with the host name of their machine.
     """
     host = socket.gethostname()[:_MAX_HOST_NAME]
     return f"{host} process {os.getppid()} worker {worker}" if worker else f"{host} process {os.getpid()}"
@@ -89,20 +94,22 @@ class NoReplicas:
 class ReplicaTable:
     """The processes on one store; `async with` takes and leaves the place of this one.
 
-    `is_store_down`: whether this process uses its own memory instead. `has_unsent`: whether messages to the
-    others still wait to be sent.
+    `identity`: that of no other process that runs. `is_store_down`: whether this process uses its own memory
+    instead. `has_unsent`: whether messages to the others still wait to be sent.
     """
 
     def __init__(
         self,
         store: Store,
         name: str,
+        identity: str,
         is_store_down: Callable[[], bool],
         has_unsent: Callable[[], bool] = lambda: False,
         beat_seconds: float = _BEAT_SECONDS,
     ) -> None:
         self._store = store
         self._name = name
+        self._identity = identity
         self._is_store_down = is_store_down
         self._has_unsent = has_unsent
         self._beat_seconds = beat_seconds
@@ -141,35 +148,41 @@ class ReplicaTable:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        if self._place is not None:
+        if self._place is not None and await self._hold(self._place):
             beat = _beat(self._place)
             await self._store.increment(beat, -await self._read_beat(beat), FORGET_SECONDS)
             await self._store.delete(_label(self._place))
-            await self._store.release_lock(_lock(self._place), self._name)
+            await self._store.release_lock(_lock(self._place), self._identity)
 
     async def _beat_forever(self) -> None:
         count = 0
         while True:
-            if not self._is_store_down():
+            if self._is_store_down():
+                count = 0  # another process may have the place by the time that the store is back
+            else:
                 if count % _BEATS_PER_READING == 0:
                     await self._take_place()
                     await self._learn_names(await self._read_beats(range(PLACES)))
                 await self._set_beat(_FURTHER if self._place is None else _beat(self._place))
-            count += 1
+                count += 1
             await asyncio.sleep(self._beat_seconds)
 
     async def _set_beat(self, name: str) -> None:
         await self._store.increment(name, _milliseconds() - await self._read_beat(name), FORGET_SECONDS)
 
     async def _take_place(self) -> None:
-        """Take a place, or keep it; a successor of the same name takes the same place."""
+        """Keep the place, that of a predecessor with the same identity, or take a free one."""
         first = crc32(self._name.encode()) if self._place is None else self._place
         for place in ((first + offset) % PLACES for offset in range(PLACES)):
-            if await self._store.acquire_lock(_lock(place), self._name, FORGET_SECONDS):
+            if await self._hold(place):
                 await self._store.set(_label(place), self._name.encode(), 2 * FORGET_SECONDS)
                 self._place = place
                 return
         self._place = None
+
+    async def _hold(self, place: int) -> bool:
+        """Lock a place, or keep the lock; return whether this process has it."""
+        return await self._store.acquire_lock(_lock(place), self._identity, FORGET_SECONDS)
 
     async def _learn_names(self, beats: dict[int, int]) -> None:
         known = {}

@@ -74,3 +74,19 @@ def test_worker_without_answer_is_not_reached() -> None:
             {"replica": "g", "reason": "silent"},
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("reach", "workers", "reached", "missed"),
+    [
+        (Reach(("h", "h"), (MissedReplica("h", "silent"),)), [], ["h", "h"], ["silent"]),
+        (Reach(("h",), (MissedReplica("h", "silent"),) * 2), [], ["h"], ["silent", "silent"]),
+        (Reach(("h worker 1", "h worker 2", "h worker 2")), [2], ["h worker 1", "h worker 2"], ["no-answer"]),
+        (Reach(("h worker 1",), (MissedReplica("h worker 2", "silent"),)), [2], ["h worker 1"], ["silent"]),
+    ],
+)
+def test_replicas_of_one_name_are_each_told(
+    reach: Reach, workers: list[int], reached: list[str], missed: list[str]
+) -> None:
+    fields = fields_with_reach({"missingWorkers": workers}, reach)
+    assert (fields["reached"], [each["reason"] for each in fields["notReached"]]) == (reached, missed)

@@ -100,3 +100,20 @@ def test_worker_that_does_not_answer_is_named(tmp_path: Path) -> None:
         (missed,) = response.json()["notReached"]
         assert missed["reason"] == "no-answer"
         assert missed["replica"].endswith(f"process {gateway.process.pid} worker 2")
+
+
+def test_successor_of_a_killed_worker_is_the_same_replica(tmp_path: Path) -> None:
+    with (
+        redis_server() as redis,
+        workers_gateway(
+            "http://127.0.0.1:9",
+            tmp_path,
+            ADMIN__TOKEN=SECRET,
+            CACHE__REDIS__URL=redis.url,
+            CACHE__KEYS=f'["{OTHER_SECRET}"]',
+        ) as gateway,
+    ):
+        assert purge(gateway.url).status_code == 200
+        os.kill(gateway.children()[1], signal.SIGKILL)
+        assert any(len(purge(gateway.url).json()["reached"]) == 2 or sleep(0.5) for _ in range(20))
+        assert purge(gateway.url).json()["notReached"] == []
