@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from math import inf
-from secrets import token_hex
 
 from gateway.key_derivation import derive_key
 from gateway.ledger.ledger import OUTAGE_SECONDS, Ledger
@@ -50,7 +49,7 @@ def create_replicas(
     name = process_name(worker)
     if not isinstance(store, FallbackStore):
         return NoReplicas(name)
-    identity = derive_key(process_secret or token_hex(), f"replica {worker}").hex()
+    identity = derive_key(process_secret, f"replica {worker}").hex() if process_secret else ""
     return ReplicaTable(store, name, identity, lambda: store.is_down, channel.has_unsent)
 
 

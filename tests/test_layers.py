@@ -124,7 +124,7 @@ IMPURE = {
     "stores/redis_channel.py": "asyncio secrets time",
     "stores/redis_client.py": "redis",
     "stores/redis_sync_client.py": "redis",
-    "stores/replicas.py": "asyncio socket time",
+    "stores/replicas.py": "asyncio secrets socket time",
     "stores/replicated.py": "asyncio secrets",
     "stores/single_flight.py": "asyncio",
     "telemetry/access_log.py": "structlog",

@@ -15,6 +15,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from secrets import token_hex
 from time import monotonic, time
 from typing import Final, NamedTuple, Protocol, Self
 from zlib import crc32
@@ -94,8 +95,8 @@ class NoReplicas:
 class ReplicaTable:
     """The processes on one store; `async with` takes and leaves the place of this one.
 
-    `identity`: that of no other process that runs. `is_store_down`: whether this process uses its own memory
-    instead. `has_unsent`: whether messages to the others still wait to be sent.
+    `identity`: that of no other process that runs; a random one if empty. `is_store_down`: whether this
+    process uses its own memory instead. `has_unsent`: whether messages to the others still wait to be sent.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class ReplicaTable:
     ) -> None:
         self._store = store
         self._name = name
-        self._identity = identity
+        self._identity = identity or token_hex(16)
         self._is_store_down = is_store_down
         self._has_unsent = has_unsent
         self._beat_seconds = beat_seconds
