@@ -27,6 +27,7 @@ _EXAMPLES: Final[Mapping[str, Any]] = {
     "ca_file": "/etc/ssl/certs/private-ca.pem",
     "callers": {"0a1b2c3d": {"name": "front-desk"}},
     "column_time_zones": {"Appointment.date": "site"},
+    "cors.origins": ["https://app.example.com.au"],
     "currency": "AUD",
     "date_precision": {"Appointment.date": "day"},
     "default_site": _GUID,
@@ -91,14 +92,15 @@ def example_of(model: Any, name: SettingName, *, for_environment: bool = False) 
     secret = _by_ending(_SECRETS, names)
     if secret is not None:
         return str(secret)
-    value = _value(model, tuple(names))
-    if names != list(name) and isinstance(value, list):
+    is_item = bool(name) and name[-1].isdecimal()
+    value = _value(model, name[:-1] if is_item else name)
+    if is_item and isinstance(value, list):
         value = value[0]
     return _in_environment(value) if for_environment else _in_file(value)
 
 
 def _value(model: Any, name: SettingName) -> Any:
-    example = _by_ending(_EXAMPLES, name)
+    example = _by_ending(_EXAMPLES, [segment for segment in name if not segment.isdecimal()])
     if example is not None:
         return example
     field, annotation = _field_of(model, name), type_of(model, name)
@@ -115,7 +117,11 @@ def _first_setting(model: Any, name: SettingName, section: type[BaseModel]) -> d
     """Return a table with the settings that the section needs, or with one of them."""
     fields = section.model_fields
     required = [each for each, field in fields.items() if field.is_required()]
-    plain = [each for each, field in fields.items() if _section_of(field.annotation) is None]
+    plain = [
+        each
+        for each, field in fields.items()
+        if _section_of(field.annotation) is None and _by_ending(_SECRETS, (*name, each)) is None
+    ]
     return {each: _value(model, (*name, each)) for each in required or plain[:1]}
 
 

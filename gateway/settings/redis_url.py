@@ -37,11 +37,32 @@ _OPTIONS_OF_KIND: Final[dict[Kind, frozenset[str]]] = {
 }
 _LOGIN_OPTIONS: Final = frozenset({"username", "password"})
 _DATABASE_PATH: Final = re.compile(r"(?:/[0-9]{0,4})?")
+#: Example of several servers, instead of that of the setting, which has one.
+_EXAMPLES: Final[dict[Kind, str]] = {
+    "sentinel": "redis+sentinel://:password@host:26379,host2:26379/mymaster/0",
+    "cluster": "redis+cluster://:password@host:7001,host2:7002",
+}
+_TRUTH: Final = re.compile("true|false|yes|no|1|0", re.IGNORECASE)
+#: Options with values that redis-py would accept and understand otherwise: any text but `no` as `yes`.
+_VALUES: Final = {
+    "health_check_interval": re.compile("[0-9]{1,6}"),
+    "socket_keepalive": _TRUTH,
+    "ssl_check_hostname": _TRUTH,
+}
 
 
 def _check_redis_url(secret: SecretStr) -> SecretStr:
     """Return the URL. Raises ValueError if no client can be created from it."""
     url = secret.get_secret_value()
+    try:
+        _check_url(url)
+    except ValueError as error:
+        example = _EXAMPLES.get(kind_of(url))
+        raise ValueError(f'{error}; write, for example, "{example}"' if example else str(error)) from None
+    return secret
+
+
+def _check_url(url: str) -> None:
     servers = parse_redis_url(url)
     try:
         parts = urlsplit(servers.node_url)
@@ -54,7 +75,6 @@ def _check_redis_url(secret: SecretStr) -> SecretStr:
         raise ValueError(_UNREADABLE_URL)
     _check_options(parts.scheme, kind_of(url), options)
     _check_client(servers)
-    return secret
 
 
 def _is_address(url: str, parts: SplitResult) -> bool:
@@ -84,6 +104,10 @@ def _check_options(scheme: str, kind: Kind, options: list[tuple[str, str]]) -> N
         raise ValueError(f"only these options are allowed after ?, each once: {', '.join(sorted(allowed))}")
     if not _DATABASE_PATH.fullmatch("/" + dict(options).get("db", "0")):
         raise ValueError("db must be the number of a database")
+    for name, value in options:
+        if name in _VALUES and not _VALUES[name].fullmatch(value):
+            kind_of_value = "yes or no" if _VALUES[name] is _TRUTH else "a number of seconds from 0"
+            raise ValueError(f"{name} must be {kind_of_value}")
 
 
 def _check_client(servers: RedisServers) -> None:

@@ -43,7 +43,7 @@ def test_origins_are_written_as_browsers_write_them() -> None:
         ('["file://app"]', "cors.origins.0", f"such as {EXAMPLE}"),
         ('["https://例え.example"]', "cors.origins.0", "in its ASCII form, xn--…"),
         (f'["*", "{EXAMPLE}"]', "cors.origins", 'write ["*"] alone'),
-        ('"*"', "cors.origins", 'must be a list, such as ["…"]'),
+        ('"*"', "cors.origins", f'must be a list; write, for example, ["{EXAMPLE}"]'),
         ("[1]", "cors.origins.0", "must be a string in quotes"),
     ],
 )

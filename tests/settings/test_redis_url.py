@@ -110,7 +110,9 @@ def test_invalid_url_is_rejected_without_showing_it(url: str) -> None:
         ("db=Zzyzx", "db must be the number"),
         ("db=-1", "db must be the number"),
         ("protocol=7", "an invalid value"),
-        ("health_check_interval=Zzyzx", "an invalid value"),
+        ("health_check_interval=Zzyzx", "health_check_interval must be a number of seconds"),
+        ("health_check_interval=-5", "health_check_interval must be a number of seconds"),
+        ("socket_keepalive=Zzyzx", "socket_keepalive must be yes or no"),
     ],
 )
 def test_invalid_option_is_rejected(query: str, message: str) -> None:
@@ -120,6 +122,18 @@ def test_invalid_option_is_rejected(query: str, message: str) -> None:
 @pytest.mark.parametrize("option", ["ssl_ca_certs", "ssl_certfile", "ssl_cert_reqs", "ssl_ciphers"])
 def test_invalid_tls_option_is_rejected(option: str) -> None:
     assert "an invalid value" in error_message(f"rediss://h?{option}=/Zzyzx")
+
+
+def test_wrong_truth_of_tls_is_rejected() -> None:
+    assert "ssl_check_hostname must be yes or no" in error_message("rediss://h?ssl_check_hostname=off")
+
+
+@pytest.mark.parametrize("scheme", ["redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"])
+@pytest.mark.parametrize("rest", ["Zzyzx:0/m/0", "h/m/x/Zzyzx", "h?Zzyzx=1", "h/m?health_check_interval=-5"])
+def test_example_for_several_servers_is_of_the_same_kind(scheme: str, rest: str) -> None:
+    _, _, example = error_message(f"{scheme}://{rest}").partition("; write, for example, ")
+    assert example.removeprefix('"').startswith(scheme.replace("rediss", "redis") + "://")
+    assert URLS.validate_python(example.strip('"'))
 
 
 def error_message(url: str) -> str:
