@@ -188,9 +188,9 @@ def _usage_since(usage: dict[_UsageKey, _Amounts], since: str) -> dict[_UsageKey
 def _without_own(
     usage: Mapping[_UsageKey, _Amounts], own: Mapping[_UsageKey, _Amounts]
 ) -> dict[_UsageKey, _Amounts]:
-    """Usage of all processes minus that of this process."""
+    """Usage of all processes minus that of this process; at least 0, as a new file lacks what it counted."""
     pairs = ((key, amounts, own.get(key, (0, 0))) for key, amounts in usage.items())
-    return {key: (all_[0] - own_[0], all_[1] - own_[1]) for key, all_, own_ in pairs}
+    return {key: (max(0, all_[0] - own_[0]), max(0, all_[1] - own_[1])) for key, all_, own_ in pairs}
 
 
 def _error_code(error: sqlite3.Error | ConnectionError) -> str:

@@ -11,7 +11,14 @@ from uuid import uuid4
 
 from gateway.ledger.cost import LedgerRow, counts_against_cap
 from gateway.ledger.counts import Counts, app_counts, total_counts
-from gateway.ledger.sqlite_ledger import COLUMN_DEFINITIONS, open_connection, query_rows
+from gateway.ledger.sqlite_ledger import (
+    COLUMN_DEFINITIONS,
+    FileId,
+    file_id,
+    open_connection,
+    query_rows,
+    require_unmoved,
+)
 
 #: Batch 0 still takes rows; batches with another number never change. `waiting` has the totals, as in
 #: versions without apps; `waiting_by_app` the parts of apps, which are sent with their total or after it.
@@ -71,6 +78,7 @@ class Outbox:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._file_id: FileId = None
 
     def put(self, counts: Counts) -> None:
         """Add counts to the rows of the next batch, all or none."""
@@ -144,4 +152,6 @@ class Outbox:
             self._connection = open_connection(self._path, _SCHEMA)
             with self._connection as file:
                 file.execute(_INSERT_SENDER, (uuid4().hex,))
+            self._file_id = file_id(self._path)
+        require_unmoved(self._path, self._file_id)
         return self._connection

@@ -78,6 +78,10 @@ SELECT site, day, sum(queries), sum(bytes) FROM ledger
 WHERE day >= ? AND caller <> '{UNPROVED}' AND class IN ({_BILLABLE_LIST})
 GROUP BY site, day
 """  # noqa: S608 - the gateway's own words
+#: Device and inode of a file; None if there is none.
+FileId = tuple[int, int] | None
+#: SQLite's name of this fault, which it finds itself only without WAL (Result and Error Codes).
+_MOVED = "SQLITE_READONLY_DBMOVED"
 #: Seconds that a writer waits for the lock of another process.
 _BUSY_TIMEOUT = 5.0
 
@@ -92,6 +96,7 @@ class SqliteLedger:
         self._path = path
         self._retention_modifier = f"-{retention_days} days"
         self._connection: sqlite3.Connection | None = None
+        self._file_id: FileId = None
         self._seen_version: int | None = None
 
     def add_counts(self, counts: Counts) -> None:
@@ -106,7 +111,8 @@ class SqliteLedger:
                     file.execute(deletion, (self._retention_modifier,))
 
     def flush(self) -> None:
-        """Do nothing: no counts wait."""
+        """Write nothing, as no counts wait, but fail if the file has been moved."""
+        self._open_connection()
 
     def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """Rows of one site or all, from an ISO day on."""
@@ -161,6 +167,8 @@ class SqliteLedger:
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = open_connection(self._path, _SCHEMA)
+            self._file_id = file_id(self._path)
+        require_unmoved(self._path, self._file_id)
         return self._connection
 
 
@@ -183,6 +191,23 @@ def open_connection(path: Path | None, schema: str) -> sqlite3.Connection:
         file.close()
         raise
     return file
+
+
+def file_id(path: Path | None) -> FileId:
+    """Identity of the file at a path, which another file at the same path does not have."""
+    try:
+        status = path.stat() if path else None
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if status else None
+
+
+def require_unmoved(path: Path | None, opened: FileId) -> None:
+    """Raise sqlite3.Error if the file at the path is not the open one: nobody would read what is written."""
+    if file_id(path) != opened:
+        error = sqlite3.OperationalError("the file was deleted, moved or replaced")
+        error.sqlite_errorname = _MOVED
+        raise error
 
 
 def read_rows(path: Path, site: str = "", since: str = "") -> list[LedgerRow]:

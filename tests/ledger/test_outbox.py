@@ -192,3 +192,15 @@ def test_older_version_sends_the_totals(path: Path) -> None:
         [],
     )
     newer.close()
+
+
+def test_replaced_file_takes_no_more_rows(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.put({KEY: (1, 10)})
+    path.unlink()
+    with pytest.raises(sqlite3.OperationalError, match="deleted, moved or replaced"):
+        outbox.put({KEY: (2, 20)})
+    outbox.release()
+    outbox.put({KEY: (2, 20)})
+    assert outbox.rows() == [LedgerRow(KEY, 2, 20)]
+    outbox.close()

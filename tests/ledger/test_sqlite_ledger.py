@@ -3,11 +3,13 @@
 import os
 import sqlite3
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.requests import GUID
 
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
@@ -202,4 +204,59 @@ def test_day_is_summed_by_caller_and_by_app(path: Path) -> None:
     sums = file.day_sums(TODAY)
     assert sums.callers == {(KEY.caller, KEY.cost): (3, 30)}
     assert sums.apps == {("board", KEY.cost): (2, 20)}
+    file.close()
+
+
+def remove(path: Path) -> None:
+    for file in path.parent.iterdir():
+        file.unlink()
+
+
+def move(path: Path) -> None:
+    path.rename(path.with_name("moved"))
+
+
+def replace(path: Path) -> None:
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("change", [remove, move])
+async def test_counts_go_to_the_file_at_the_path(path: Path, change: Callable[[Path], None]) -> None:
+    usages: list[dict[tuple[str, str], tuple[int, int]]] = []
+    ledger = Ledger(SqliteLedger(path))
+    ledger.set_usage_listener(lambda usage: usages.append(dict(usage)))
+    ledger.add(KEY, 10)
+    assert ledger.rows() == [LedgerRow(KEY, 1, 10)]
+    change(path)
+    ledger.add(KEY, 5)
+    with capture_logs() as lines:
+        ledger._flush()
+    assert lines == [
+        {
+            "event": "ledger-write-failed",
+            "exception": "OperationalError",
+            "code": "SQLITE_READONLY_DBMOVED",
+            "log_level": "error",
+        }
+    ]
+    assert await ledger.lasting_problem() == "not written: SQLITE_READONLY_DBMOVED"
+    ledger._flush()
+    assert await ledger.problem() == ""
+    ledger.close()
+    assert read_rows(path) == [LedgerRow(KEY, 1, 5)]
+    assert usages[-1] == {(GUID, TODAY): (0, 0)}
+
+
+@pytest.mark.parametrize("change", [remove, move, replace])
+def test_moved_file_is_noticed_without_counts(path: Path, change: Callable[[Path], None]) -> None:
+    file = SqliteLedger(path)
+    file.flush()
+    change(path)
+    with pytest.raises(sqlite3.OperationalError, match="deleted, moved or replaced"):
+        file.flush()
+    file.release()
+    file.flush()
     file.close()
