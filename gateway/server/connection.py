@@ -116,13 +116,12 @@ class LimitedConnection(WriteTimeout):
 
     def on_headers_complete(self) -> None:
         """Handle the request, or reject it and close the connection."""
-        self._current_part = "body"
         kind = self._rejection_kind()
         if kind is not None:
             self.app = rejection_app(kind, self.request_log, self.cors)
-        elif self._respond_at_once():
-            return
-        super().on_headers_complete()
+        if kind is not None or not self._respond_at_once():
+            super().on_headers_complete()  # raises for a target that is no URL: the head is not complete then
+        self._current_part = "body"
 
     def _respond_at_once(self) -> bool:
         """Write the response if it is ready; return whether it was."""
@@ -177,20 +176,26 @@ class LimitedConnection(WriteTimeout):
         )
 
     def _reject(self, kind: FailureKind) -> None:
-        """Respond, then read on for a moment: closing with unread data may lose the response."""
+        """Respond, then read on for a moment: closing with unread data may lose the response.
+
+        What follows in the body of a request that is answered is no other request: no response, no event.
+        """
         self._is_rejected = True
         self._start_read_timer("")
-        is_running = self._current_part == "body" and self._has_unstarted_response
-        rejection = Rejection(kind, self.cycle.scope if is_running else None)
-        rejection.log(self.request_log)
-        if self._is_responding and not is_running:
+        is_body, is_waiting = self._current_part == "body", self._has_unstarted_response
+        rejection = None
+        if is_waiting or not is_body:
+            rejection = Rejection(kind, self.cycle.scope if is_body else None)
+            rejection.log(self.request_log)
+        if self._is_behind_response:
             self.transport.abort()
             return
-        if self._is_responding:
+        if is_body and is_waiting:
             note_early_end(self.cycle.scope, "answered")
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.write(rejection.encode(self._rejection_fields))
+        if rejection is not None:
+            self.transport.write(rejection.encode(self._rejection_fields))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._read_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
@@ -206,9 +211,9 @@ class LimitedConnection(WriteTimeout):
         self._read_timer = self.loop.call_later(seconds[part], self._on_read_timeout) if part else None
 
     def _on_read_timeout(self) -> None:
-        """Reject the late request, or close the idle connection."""
+        """Reject the late request, or close the idle connection; what waits behind a response is not late."""
         part, self._awaited_part, self._read_timer = self._awaited_part, "", None
-        if part == "head" and self._is_responding:
+        if self.pipeline or (part == "head" and self._is_responding):
             self._start_read_timer(part)
         elif (part == "head" and self._header_bytes) or (part == "body" and self._has_unstarted_response):
             self._reject(catalog.REQUEST_TIMEOUT)
@@ -231,6 +236,14 @@ class LimitedConnection(WriteTimeout):
     @property
     def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def _is_behind_response(self) -> bool:
+        """Whether a response must end before anything else is sent: a started one, or an earlier request's."""
+        cycle = self._running_cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        return cycle.response_started or self._current_part == "head" or cycle is not self.cycle
 
     @property
     def _has_unstarted_response(self) -> bool:

@@ -314,6 +314,26 @@ def test_too_many_connections_and_late_bodies_have_one_event_each(emulator: Runn
     assert len({line["request_id"] for line in world.requests}) == len(world.requests)
 
 
+#: Request lines of requests that are answered before their body.
+ANSWERED_EARLY = {
+    f"POST {FHIR}/Zzyzx/1/2/3": 404,
+    f"POST {FHIR}/Patient": 401,
+    f"POST {FHIR}/metadata": 405,
+    f"OPTIONS {FHIR}/Patient/1": 405,
+}
+
+
+@pytest.mark.parametrize("line", ANSWERED_EARLY)
+def test_rest_of_an_answered_request_has_no_event(world: World, line: str) -> None:
+    head = f"{line} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"
+    with connect(world.server) as client:
+        client.sendall(head.encode())
+        assert int(client.recv(65_536)[9:12]) == ANSWERED_EARLY[line]
+        client.sendall(b"ZZ\r\n")
+        assert client.recv(65_536) == b""
+    assert [each["status"] for each in world.requests] == [ANSWERED_EARLY[line]]
+
+
 def test_client_that_leaves_is_noted(world: World) -> None:
     world.emulator.control("POST", "faults", {"kind": "delay", "delay": 0.5, "times": 1})
     with pytest.raises(httpx.ReadTimeout):

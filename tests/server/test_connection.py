@@ -20,6 +20,7 @@ from support.sockets import (
     until,
 )
 
+CHUNKED = b"Host: gw\r\nTransfer-Encoding: chunked\r\n\r\n"
 CONTENT_LENGTH_10 = b"Host: gw\r\nContent-Length: 10\r\n\r\n123"
 
 
@@ -129,6 +130,37 @@ def test_early_response_is_not_followed_by_rejection() -> None:
         client.sendall(b"POST /early HTTP/1.1\r\n" + CONTENT_LENGTH_10)
         response = read_until_closed(client)
     assert (status(response), response.count(b"HTTP/1.1")) == (200, 1)
+
+
+@pytest.mark.parametrize("target", [b"early", b"nowhere"])
+def test_bad_rest_of_an_answered_request_gets_no_answer(target: bytes) -> None:
+    with limited_server() as server, connect(server) as client:
+        client.sendall(b"POST /%b HTTP/1.1\r\n" % target + CHUNKED + b"2\r\nab\r\n")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 ")
+        client.sendall(b"ZZ\r\n")
+        assert read_until_closed(client) == b""
+
+
+def test_bad_body_is_not_answered_before_an_earlier_request() -> None:
+    with limited_server() as server, connect(server) as client:
+        earlier = GET.replace(b"small", b"slow") + b"\r\n"
+        client.sendall(earlier + b"POST /whole HTTP/1.1\r\n" + CHUNKED + b"ZZ\r\n")
+        assert read_until_closed(client) in {b"", b"(reset)"}
+
+
+def test_body_behind_slow_response_is_not_timed() -> None:
+    with limited_server(**timeouts(body=0.2)) as server, connect(server) as client:
+        client.sendall(GET.replace(b"small", b"slow") + b"\r\n")
+        client.sendall(b"POST /whole HTTP/1.1\r\n" + CONTENT_LENGTH_10)
+        assert read_until(client, b"at last") == 200
+        client.sendall(b"4567890")
+        assert read_until(client, b"10") == 200
+
+
+def test_target_that_is_no_url_gets_400() -> None:
+    with limited_server() as server, connect(server) as client:
+        client.sendall(b"POST http://[ HTTP/1.1\r\n" + CONTENT_LENGTH_10)
+        check_rejection(read_until_closed(client), 400, "bad-request")
 
 
 def test_invalid_http_gets_operation_outcome() -> None:
