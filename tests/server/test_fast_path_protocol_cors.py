@@ -18,6 +18,7 @@ from gateway.settings import Cache, Cors, Server
 A, B, UNLISTED = "https://a.example", "https://b.example:8443", "https://c.example"
 GET = b"GET /fhir/R4/Patient HTTP/1.1\r\nHost: gw\r\n"
 POST = GET.replace(b"GET", b"POST") + b"Ocp-Apim-Subscription-Key: demo-key\r\n"
+LONG = b"X-Long: " + b"a" * 2_200 + b"\r\n"
 FROM_A = f"Origin: {A}\r\n".encode()
 
 
@@ -114,8 +115,10 @@ def refusal(gateway: Gateway, *segments: bytes) -> bytes:
 
 
 REFUSALS = {
-    "head too large": (431, A, [GET + FROM_A + b"X-Long: " + b"a" * 3_000]),
-    "origin behind what is too large": (431, "", [GET + b"X-Long: " + b"a" * 9_000 + b"\r\n" + FROM_A]),
+    "head too large": (431, A, [GET + FROM_A + b"X-Long: " + b"a" * 4_000]),
+    "origin behind what is too large": (431, A, [GET + LONG + FROM_A + b"\r\n"]),
+    "origin in the next segment": (431, A, [GET + LONG, FROM_A + b"\r\n"]),
+    "origin behind twice the limit": (431, "", [GET + b"X-Long: " + b"a" * 9_000 + b"\r\n" + FROM_A]),
     "whole head too large": (431, A, [GET + FROM_A + b"X-Long: " + b"a" * 3_000 + b"\r\n\r\n"]),
     "too many fields": (431, A, [GET + FROM_A + b"X: 1\r\n" * 101 + b"\r\n"]),
     "head too late": (408, A, [GET + FROM_A + b"X-Next: a"]),
@@ -124,11 +127,11 @@ REFUSALS = {
     "no HTTP": (400, "", [b"nonsense\r\n\r\n"]),
     "no HTTP behind the origin": (400, A, [GET + FROM_A + b"X: 1\r\na b\r\n\r\n"]),
     "two hosts": (400, A, [GET + FROM_A + b"Host: gw\r\n\r\n"]),
-    "two origins": (431, "", [GET + FROM_A * 2 + b"X-Long: " + b"a" * 3_000]),
+    "two origins": (431, "", [GET + FROM_A * 2 + b"X-Long: " + b"a" * 4_000]),
     "no HTTP behind a request": (400, "", [GET + FROM_A + b"\r\n", b"nonsense\r\n\r\n"]),
     "empty line behind a request": (408, "", [GET + FROM_A + b"\r\n", b"\r\n"]),
-    "unlisted": (431, "", [GET + b"Origin: https://c.example\r\nX-Long: " + b"a" * 3_000]),
-    "metrics": (431, "", [b"GET /metrics HTTP/1.1\r\nHost: gw\r\n" + FROM_A + b"X-Long: " + b"a" * 3_000]),
+    "unlisted": (431, "", [GET + b"Origin: https://c.example\r\nX-Long: " + b"a" * 4_000]),
+    "metrics": (431, "", [b"GET /metrics HTTP/1.1\r\nHost: gw\r\n" + FROM_A + b"X-Long: " + b"a" * 4_000]),
 }
 LIMITS = {"max_headers": 2_000, "timeouts": {"headers": 0.4, "body": 0.4, "idle": 0.6}}
 
