@@ -62,7 +62,10 @@ exactly one event `request`:
   than the site and the method, or less), unknown path, wrong method, missing credential;
 - each entry of a batch, under the id of the batch with `.0`, `.1` and so on. The batch has its own event,
   with `queries` 0, so that sums over all lines are right; if the gateway's shutdown cuts it off, entries
-  without a response have none.
+  without a response have none, and the event of the batch has their queries.
+
+Requests that a client sends ahead, without waiting for the earlier responses, have no event if it closes the
+connection before their turn: they are neither sent nor billed.
 
 A client that leaves does not end its request, because it is billed or may write: `status` is then that of the
 response that nobody received, and `client_left` is true. A request that ends with its client (a poll that is

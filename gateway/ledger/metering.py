@@ -26,6 +26,7 @@ from gateway.ledger.cost import (
 from gateway.ledger.recorder import Recorder
 from gateway.repairs import REPAIRS, error_envelope, inactive_records, sql_parameter_conversion
 from gateway.repairs.repair import Repair
+from gateway.request_effects import current_effects
 from gateway.upstreams.failures import NOT_FHIR
 
 
@@ -47,6 +48,8 @@ class UpstreamMeter:
         self._recorder.require_permitted(request, attribution)
         start, cost, octets = self._clock(), cost_before_response(request), 0
         open_request = self._recorder.begin_request(attribution, cost)
+        effects, assumed = current_effects(), int(cost in BILLABLE_CLASSES)
+        effects.queries += assumed
         try:
             response = await self._inner(request)
             cost, octets = cost_of_response(request, response), len(response.body)
@@ -55,6 +58,7 @@ class UpstreamMeter:
             cost, octets = cost_of_failure(request, failure), _body_size(failure)
             raise failure.with_upstream_use(self._use(start, cost)) from failure.__cause__
         finally:
+            effects.queries += int(cost in BILLABLE_CLASSES) - assumed
             self._recorder.end_request(open_request, attribution, cost, octets, self._clock() - start)
         return response.replace(upstream_use=self._use(start, cost))
 

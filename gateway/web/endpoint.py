@@ -9,11 +9,12 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors.catalog import NOT_ACCEPTABLE
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.fhir.binary_content import binary_content, permits_type
 from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
 from gateway.http.negotiation import FHIR_JSON, JSON_MEDIA_TYPES, is_json_type, media_type
+from gateway.request_effects import begin_effects
 from gateway.telemetry.access_log import AccessLog, Answer
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.web.client_connection import run_until_shutdown, run_while_connected
@@ -101,14 +102,15 @@ class Endpoint:
         self, raw_request: Request, request: FhirRequest, started_at: float
     ) -> FhirResponse | None:
         """Return the response, to a request that is cut off its failure; None if the client is gone."""
-        work = self._respond(raw_request.scope, request)
+        effects, work = begin_effects(), self._respond(raw_request.scope, request)
         is_ended = self._ends_with_client(request)
         watched = run_while_connected(raw_request.receive, work) if is_ended else work
         try:
             response = await run_until_shutdown(watched, self._has_ended, lambda: shutdown_failure(request))
             is_cut_off = False
         except Failure as failure:
-            response, is_cut_off = error_response(failure, request), True
+            use = UpstreamUse(queries=effects.queries)
+            response, is_cut_off = error_response(failure.with_upstream_use(use), request), True
         seconds = perf_counter() - started_at
         if response is None:
             self._access_log.log_left(request, seconds)

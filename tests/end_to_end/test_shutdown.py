@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +19,8 @@ from structlog.typing import EventDict
 from support.sockets import connect, until
 
 from gateway.app import create_app
+from gateway.ledger.cost import BILLABLE_CLASSES, LedgerRow
+from gateway.ledger.sqlite_ledger import read_rows
 from gateway.server.serve import ThreadedServer
 from gateway.settings import Settings
 
@@ -25,6 +28,11 @@ SITE = "/integrator/sites/0a1b2c3d-0000-4000-8000-00000000000a"
 FHIR = {"accept": "application/fhir+json"}
 SQL = {"command": {"text": "dbo.FileDocument", "type": "storedProcedure"}}
 SELECT = {"command": {"text": "SELECT 1", "type": "text"}}
+BATCH = {
+    "resourceType": "Bundle",
+    "type": "batch",
+    "entry": [{"request": {"method": "GET", "url": f"Patient/{number}"}} for number in (2, 3)],
+}
 #: Name, method, path, body, header fields.
 REQUESTS = (
     ("sql", "POST", f"{SITE}/queries/immediate", SQL, {}),
@@ -34,6 +42,7 @@ REQUESTS = (
     ("create", "POST", f"{SITE}/fhir/R4/Patient", {"resourceType": "Patient"}, FHIR),
     ("read", "GET", f"{SITE}/fhir/R4/Patient/1", None, FHIR),
     ("search", "GET", f"{SITE}/fhir/R4/Patient?_id=1", None, FHIR),
+    ("batch", "POST", f"{SITE}/fhir/R4", BATCH, FHIR),
     ("sites", "GET", "/integrator/sites", None, {}),
 )
 
@@ -45,6 +54,7 @@ class Shutdown:
     responses: dict[str, httpx.Response] = field(default_factory=dict)
     unread: bytes = b""
     lines: list[EventDict] = field(default_factory=list)
+    ledger: list[LedgerRow] = field(default_factory=list)
 
 
 def hanging_upstream(received: list[str]) -> Starlette:
@@ -59,7 +69,8 @@ def hanging_upstream(received: list[str]) -> Starlette:
 
 
 @pytest.fixture(scope="module")
-def shutdown() -> Iterator[Shutdown]:
+def shutdown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shutdown]:
+    ledger = tmp_path_factory.mktemp("ledger") / "ledger.sqlite3"
     received: list[str] = []
     found = Shutdown()
     with (
@@ -67,25 +78,36 @@ def shutdown() -> Iterator[Shutdown]:
         ThreadedServer(hanging_upstream(received)) as upstream,
         ThreadPoolExecutor(len(REQUESTS)) as pool,
     ):
-        with ThreadedServer(create_app(gateway_settings(upstream.url))) as server, connect(server) as client:
+        with (
+            ThreadedServer(create_app(gateway_settings(upstream.url, ledger))) as server,
+            connect(server) as client,
+        ):
             url, waiting = server.url, {}
             for name, method, path, body, headers in REQUESTS:
                 fields = KEY | headers
                 waiting[name] = pool.submit(
                     httpx.request, method, url + path, json=body, headers=fields, timeout=20, trust_env=False
                 )
-            until(lambda: len(received) == len(REQUESTS))
+            until(lambda: len(received) == len(REQUESTS) + 1)  # a batch of two
             head = f"POST {SITE}/fhir/R4/Patient HTTP/1.1\r\nHost: gw\r\nOcp-Apim-Subscription-Key: k\r\n"
             client.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{".encode())
             server.should_exit = True
             found.responses = {name: future.result() for name, future in waiting.items()}
             found.unread = client.recv(65_536)
+        found.ledger = read_rows(ledger)
         yield found
 
 
-def gateway_settings(url: str) -> Settings:
+def gateway_settings(url: str, ledger: Path) -> Settings:
     sites = {"default": {"time_zone": "Australia/Sydney"}}
-    return Settings.model_validate({"upstream": {"url": url}, "server": {"drain_seconds": 1}, "sites": sites})
+    return Settings.model_validate(
+        {
+            "upstream": {"url": url},
+            "server": {"drain_seconds": 1},
+            "sites": sites,
+            "ledger": {"path": ledger},
+        }
+    )
 
 
 @pytest.mark.parametrize("name", ["sql", "sql-fhir", "create"])
@@ -97,7 +119,7 @@ def test_change_that_shutdown_cuts_off_has_an_unknown_outcome(shutdown: Shutdown
     assert "retry-after" not in response.headers
 
 
-@pytest.mark.parametrize("name", ["sql-read", "sql-poll", "read", "search", "sites"])
+@pytest.mark.parametrize("name", ["sql-read", "sql-poll", "read", "search", "batch", "sites"])
 def test_read_that_shutdown_cuts_off_may_be_repeated(shutdown: Shutdown, name: str) -> None:
     response = shutdown.responses[name]
     assert error_code(checked_issue(response, 503)) == "gateway-shutdown"
@@ -119,3 +141,10 @@ def test_requests_that_shutdown_cuts_off_are_logged(shutdown: Shutdown) -> None:
         ("gateway-shutdown", 503),
     }
     assert all(line["request_id"] for line in lines)
+
+
+def test_queries_that_shutdown_cuts_off_are_those_of_the_ledger(shutdown: Shutdown) -> None:
+    counted = sum(row.queries for row in shutdown.ledger if row.key.cost in BILLABLE_CLASSES)
+    lines = [line for line in shutdown.lines if line["event"] == "request"]
+    assert sum(line["queries"] for line in lines) == counted
+    assert sum(line["queries"] for line in lines if line["interaction"] == "transaction") == 2
