@@ -6,7 +6,6 @@ import pytest
 
 from gateway.request_effects import RequestEffects, begin_effects, current_effects
 
-
 pytestmark = pytest.mark.anyio
 
 
