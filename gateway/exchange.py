@@ -19,6 +19,7 @@ from gateway.fhir.interaction import SAFE_METHODS, Interaction
 from gateway.fhir.raw_json import string_value, utf8_object_fields
 from gateway.fhir.resource_types import FhirVersion
 from gateway.fhir.search_params import NO_PARAMETERS, JudgedCriteria, SearchParams
+from gateway.request_effects import RequestEffects
 from gateway.trace_context import RequestTrace
 
 #: The records are msgspec structs, because most handlers copy them: a copy costs a tenth of a dataclass copy.
@@ -133,6 +134,7 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     `http.proved_callers.caller_of`. `app` is the name of the app that sent it, `other` if it is of none, and
     empty if no apps are configured. `deadline` ends all waits except upstream requests, in seconds of a
     monotonic clock. `send_permit` comes from the rate limiter. `trace` is None if traces are off.
+    `effects`: what it has caused so far.
     """
 
     method: str
@@ -155,6 +157,7 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     deadline: float = inf
     send_permit: SendPermit | None = None
     trace: RequestTrace | None = None
+    effects: RequestEffects | None = None
 
     def header(self, name: str) -> str:
         """Return the first value of a header (lower-case name), or an empty string."""

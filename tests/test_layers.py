@@ -90,7 +90,6 @@ IMPURE = {
     "repairs/return_values.py": "asyncio",
     "repairs/rewrite_queue.py": "asyncio structlog",
     "repairs/sql_parameters.py": "asyncio",
-    "request_effects.py": "contextvars",
     "resilience_handlers.py": "random time",
     "resilience/bulkhead.py": "asyncio",
     "resilience/circuit_breaker.py": "asyncio structlog uuid",

@@ -1,24 +1,14 @@
-"""What a request has caused so far."""
+"""Effects of a request: copies of the request share them."""
 
-import asyncio
+from support.requests import fhir_request
 
-import pytest
-
-from gateway.request_effects import RequestEffects, begin_effects, current_effects
-
-pytestmark = pytest.mark.anyio
+from gateway.request_effects import RequestEffects
 
 
-async def test_tasks_of_a_request_count_for_it_alone() -> None:
-    async def send(queries: int) -> RequestEffects:
-        effects = begin_effects()
-        await asyncio.gather(*(count_one() for _ in range(queries)))
-        return effects
-
-    async def count_one() -> None:
-        await asyncio.sleep(0)
-        current_effects().queries += 1
-
-    assert [effects.queries for effects in await asyncio.gather(send(2), send(3))] == [2, 3]
-    current_effects().queries += 1
-    assert current_effects() == RequestEffects()
+def test_copies_of_a_request_share_its_effects() -> None:
+    request = fhir_request("Patient/1").replace(effects=RequestEffects())
+    entry = request.replace(path="Patient/2")
+    assert entry.effects is not None
+    entry.effects.queries += 1
+    assert request.effects is entry.effects
+    assert request.effects.queries == 1

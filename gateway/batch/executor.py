@@ -13,7 +13,6 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import MEDIA_TYPE
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, may_write
-from gateway.request_effects import current_effects
 from gateway.settings import Settings
 
 #: Reads of one batch in flight at a time: fewer than one caller may have at a site.
@@ -96,7 +95,8 @@ class _BatchRun:
             await asyncio.sleep(0)  # reading takes time: other requests run in between
             self._read_entry(number, entry)
         writes = [number for number, request in self._requests.items() if may_write(request)]
-        current_effects().only_reads = not writes
+        if self._batch.effects:
+            self._batch.effects.only_reads = not writes
         reads = iter([number for number in self._requests if number not in set(writes)])
         async with asyncio.TaskGroup() as lanes:
             for _ in range(_READS_AT_A_TIME):
@@ -170,7 +170,8 @@ class _BatchRun:
             self._is_full = True
             response = self._without_body(request, response)
         self._log_entry(request, response, seconds)
-        current_effects().queries -= response.upstream_use.queries
+        if self._batch.effects:
+            self._batch.effects.queries -= response.upstream_use.queries
         self._bytes += len(response.body)
         self._entries[number] = encode_entry(request, response)
 

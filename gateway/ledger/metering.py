@@ -26,7 +26,7 @@ from gateway.ledger.cost import (
 from gateway.ledger.recorder import Recorder
 from gateway.repairs import REPAIRS, error_envelope, inactive_records, sql_parameter_conversion
 from gateway.repairs.repair import Repair
-from gateway.request_effects import current_effects
+from gateway.request_effects import RequestEffects
 from gateway.upstreams.failures import NOT_FHIR
 
 
@@ -48,7 +48,7 @@ class UpstreamMeter:
         self._recorder.require_permitted(request, attribution)
         start, cost, octets = self._clock(), cost_before_response(request), 0
         open_request = self._recorder.begin_request(attribution, cost)
-        effects, assumed = current_effects(), int(cost in BILLABLE_CLASSES)
+        effects, assumed = request.effects or RequestEffects(), int(cost in BILLABLE_CLASSES)
         effects.queries += assumed
         try:
             response = await self._inner(request)

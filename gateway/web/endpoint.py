@@ -14,7 +14,7 @@ from gateway.fhir.binary_content import binary_content, permits_type
 from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
 from gateway.http.negotiation import FHIR_JSON, JSON_MEDIA_TYPES, is_json_type, media_type
-from gateway.request_effects import begin_effects
+from gateway.request_effects import RequestEffects
 from gateway.telemetry.access_log import AccessLog, Answer
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.web.client_connection import run_until_shutdown, run_while_connected
@@ -102,7 +102,9 @@ class Endpoint:
         self, raw_request: Request, request: FhirRequest, started_at: float
     ) -> FhirResponse | None:
         """Return the response, to a request that is cut off its failure; None if the client is gone."""
-        effects, work = begin_effects(), self._respond(raw_request.scope, request)
+        effects = RequestEffects()
+        request = request.replace(effects=effects)
+        work = self._respond(raw_request.scope, request)
         is_ended = self._ends_with_client(request)
         watched = run_while_connected(raw_request.receive, work) if is_ended else work
         try:

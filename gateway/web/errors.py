@@ -25,7 +25,6 @@ from gateway.http.negotiation import prefers_fhir
 from gateway.http.request_path import is_on_origin
 from gateway.http.token_requests import is_token_request
 from gateway.repairs import error_envelope
-from gateway.request_effects import current_effects
 from gateway.upstreams.failures import NOT_FHIR
 from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.web.browser import request_prefers_html
@@ -96,9 +95,13 @@ def shutdown_failure(request: FhirRequest | None = None) -> Failure:
     )
 
 
+def _only_reads(request: FhirRequest) -> bool:
+    return request.effects is not None and request.effects.only_reads
+
+
 def _interruption_failure(cause: FailureKind, request: FhirRequest | None, diagnostics: str) -> Failure:
     """Return a failure of the gateway itself, to a write with an unknown outcome."""
-    if request is None or not may_write(request) or current_effects().only_reads:
+    if request is None or not may_write(request) or _only_reads(request):
         return Failure(cause, diagnostics=diagnostics)
     codings = ((ERROR_CODE_SYSTEM, cause.code),)
     return Failure(_unknown_outcome(request), diagnostics=diagnostics, codings=codings)
