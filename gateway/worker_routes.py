@@ -79,7 +79,7 @@ class WorkerRoutes:
         endpoint: Callable[[Request], Any] = route.endpoint
         if route.path == METRICS_PATH:
             return Route(route.path, partial(self._sum_of_metrics, endpoint), methods=["GET"])
-        combine = COMBINATIONS.get((method, route.path))
+        combine = COMBINATIONS.get((method, route.path_format))
         if combine is None:
             return route
         if combine is summed_statistics:

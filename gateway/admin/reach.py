@@ -24,7 +24,7 @@ _RETRY_AFTER: Final = "5"
 
 def with_reach(routes: Iterable[Route], replicas: Replicas) -> list[Route]:
     """Return the routes; those of changes say which replicas they have reached, with 503 if not all."""
-    return [_with_reach(route, replicas) if route.path in _PATHS else route for route in routes]
+    return [_with_reach(route, replicas) if route.path_format in _PATHS else route for route in routes]
 
 
 def _with_reach(route: Route, replicas: Replicas) -> Route:
