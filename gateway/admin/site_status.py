@@ -112,7 +112,7 @@ class SiteStatusReader:
         site = self.find_site(key)
         return key if site and site.is_mount else self._ids(guid_in(key))
 
-    def _serving(self, key: str) -> list[UpstreamHandlers]:
+    def _upstreams_of(self, key: str) -> list[UpstreamHandlers]:
         """Handlers of the upstreams that may serve a site: the mount in its key, or all without one."""
         return self._by_mount.get(mount_in(key), [])
 
@@ -136,7 +136,7 @@ class SiteStatusReader:
         """
         circuits: dict[str, Circuit] = {}
         guids = (guid_in(only_guid),) if only_guid else self._configured_guids
-        for handlers in self._serving(only_guid) if only_guid else self._upstream_handlers:
+        for handlers in self._upstreams_of(only_guid) if only_guid else self._upstream_handlers:
             for guid, circuit in (await handlers.circuits.troubled_circuits(guids)).items():
                 key = mounted_name(handlers.mount_of_practices, guid)
                 circuits[key] = worse_circuit(circuits.get(key, CLOSED), circuit)
@@ -187,7 +187,7 @@ class SiteStatusReader:
 
     def known_engine(self, guid: str) -> tuple[str, int]:
         """Engine version of a site and the number of its broken issues, as this process knows them."""
-        states, guid = [handlers.issue_states for handlers in self._serving(guid)], guid_in(guid)
+        states, guid = [handlers.issue_states for handlers in self._upstreams_of(guid)], guid_in(guid)
         engines = filter(None, (each.local_version(guid) for each in states))
         return next(engines, ""), max((each.local_broken_count(guid) for each in states), default=0)
 
@@ -231,7 +231,7 @@ class SiteStatusReader:
         if pause:
             return [pause] if await self._clear_pause(pause) else []
         circuit = [CIRCUIT] if guid in await self.circuits() else []
-        for handlers in self._serving(guid):
+        for handlers in self._upstreams_of(guid):
             await handlers.circuits.close_circuit(guid_in(guid))
         names = [name for name in await self.pauses() if site_of_pause(name) == guid]
         return [*circuit, *[name for name in names if await self._clear_pause(name)]]
@@ -241,7 +241,7 @@ class SiteStatusReader:
 
     async def _retry_usage(self, guid: str) -> RetryUsage:
         """Retries of the upstream that has repeated most."""
-        usages = [await handlers.retry_budget.usage_of(guid_in(guid)) for handlers in self._serving(guid)]
+        usages = [await handlers.retry_budget.usage_of(guid_in(guid)) for handlers in self._upstreams_of(guid)]
         return max(usages, key=lambda usage: usage.retries)
 
     def local_site_issues(self) -> Iterator[SiteIssues]:
@@ -252,16 +252,16 @@ class SiteStatusReader:
     async def _site_issues(self, guid: str) -> SiteIssues:
         """States of the known issues at the upstream that has served the site, else unknown at the first."""
         ids = self._mount_issue_ids.get(guid, self.issue_ids)
-        states = [handlers.issue_states for handlers in self._serving(guid)]
+        states = [handlers.issue_states for handlers in self._upstreams_of(guid)]
         issues = [await each.site_issues(guid_in(guid), ids) for each in states]
         return next((each for each in issues if each.is_any_known), issues[0])
 
     async def _known_successor(self, guid: str) -> str:
-        relocations = [each.practices.site_relocation for each in self._serving(guid) if each.practices]
+        relocations = [each.practices.site_relocation for each in self._upstreams_of(guid) if each.practices]
         successors = [await relocation.known_successor(guid_in(guid)) for relocation in relocations]
         return next(filter(None, successors), "")
 
     async def _page_size_estimate(self, guid: str, name: str) -> PageSizeEstimate:
-        sizers = [each.practices.page_sizer for each in self._serving(guid) if each.practices]
+        sizers = [each.practices.page_sizer for each in self._upstreams_of(guid) if each.practices]
         estimates = [await sizer.estimate_for(name) for sizer in sizers]
         return next((estimate for estimate in estimates if estimate != NO_ESTIMATE), NO_ESTIMATE)

@@ -88,7 +88,7 @@ def test_other_endpoints_of_the_second_have_its_name(world: World, path: str) ->
     assert {each["lastSite"] for each in world.operator("failures")["failures"]} == {"mnt/syd"}
 
 
-def test_request_that_is_not_read_has_the_name_of_the_second(world: World) -> None:
+def test_unread_request_has_the_name_of_the_second(world: World) -> None:
     url = f"{world.url}/second/integrator/sites/{SYDNEY}/fhir/R4/Patient/1"
     assert httpx.get(url, trust_env=False).status_code == 401
     assert world.events("request") == {"mnt/syd"}

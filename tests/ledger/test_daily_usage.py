@@ -38,7 +38,7 @@ def test_reached_cap_rejects_batch_but_not_interactive_requests() -> None:
     assert not daily.rejects_batch(INTERACTIVE, NOW)
 
 
-def test_cap_has_the_name_of_its_practice_whatever_upstream_is_asked() -> None:
+def test_cap_has_the_name_of_its_practice() -> None:
     daily = DailyUsage(lambda _: CAP, {GUID: SITE}.get)
     daily.add(INTERACTIVE._replace(name="mnt/harbour"), CostClass.BILLED, 10, NOW)
     assert [status.name for status in daily.cap_statuses(NOW)] == [SITE.name]
