@@ -241,7 +241,9 @@ class SiteStatusReader:
 
     async def _retry_usage(self, guid: str) -> RetryUsage:
         """Retries of the upstream that has repeated most."""
-        usages = [await handlers.retry_budget.usage_of(guid_in(guid)) for handlers in self._upstreams_of(guid)]
+        usages = [
+            await handlers.retry_budget.usage_of(guid_in(guid)) for handlers in self._upstreams_of(guid)
+        ]
         return max(usages, key=lambda usage: usage.retries)
 
     def local_site_issues(self) -> Iterator[SiteIssues]:
