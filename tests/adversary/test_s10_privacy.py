@@ -250,5 +250,5 @@ def test_invalid_settings_are_json() -> None:
     problems = [
         str(line["problem"]) for line in assert_private_json(lines) if line["event"] == "start-failed"
     ]
-    assert any(problem.startswith("log.level") for problem in problems)
-    assert any(problem.startswith("upstream.url") for problem in problems)
+    assert any(problem.startswith("HALO_GATEWAY_LOG__LEVEL") for problem in problems)
+    assert any(problem.startswith("HALO_GATEWAY_UPSTREAM__URL") for problem in problems)

@@ -85,8 +85,7 @@ def test_other_page_reads_nothing(page: Page, gateway: DashboardGateway, evil_ur
     assert "Dashboard" not in [frame.title() for frame in page.frames]
     opened = page.evaluate("url => { window.other = open(url); return true }", f"{gateway.admin_url}/admin/")
     assert opened
-    page.wait_for_timeout(500)
-    assert page.evaluate("window.other === null || window.other.closed")
+    page.wait_for_function("window.other === null || window.other.closed", timeout=10_000)
 
 
 def test_other_page_changes_nothing(page: Page, gateway: DashboardGateway, evil_url: str) -> None:

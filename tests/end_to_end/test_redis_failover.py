@@ -206,6 +206,9 @@ def test_failover_serves_no_old_answer_and_doubles_no_count(pair: Pair, kind: st
             sleep(1.5)
             load.is_writing = True
             sleep(1)
+            wait_until(
+                lambda: {read.patient for read in load.reads if read.time >= up + BOUND} == set(PATIENTS)
+            )
         assert load.failures == []
         assert [read for read in load.reads if read.found < read.own] == []
         is_shared = [read for read in load.reads if not killed - 0.5 < read.time < up + BOUND]
