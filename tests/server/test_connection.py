@@ -149,7 +149,7 @@ def test_bad_body_is_not_answered_before_an_earlier_request() -> None:
 
 
 def test_body_behind_slow_response_is_not_timed() -> None:
-    with limited_server(**timeouts(body=0.2)) as server, connect(server) as client:
+    with limited_server(**timeouts(body=0.9)) as server, connect(server) as client:
         client.sendall(GET.replace(b"small", b"slow") + b"\r\n")
         client.sendall(b"POST /whole HTTP/1.1\r\n" + CONTENT_LENGTH_10)
         assert read_until(client, b"at last") == 200
