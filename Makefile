@@ -72,6 +72,7 @@ images: $(READY)  ## write docs/images: the dashboard in a real browser (needs c
 chaos: $(READY)  ## half an hour of faults, six times as fast, and ten minutes of attacks; docs/resilience.md (needs redis-server)
 	CHAOS_SECONDS=300 CHAOS_FACTOR=6 $(BIN)/pytest -n 0 -s tests/end_to_end/test_chaos.py $(ARGS)
 	SOAK_SECONDS=600 $(BIN)/pytest -n 0 -s tests/adversary/test_soak.py $(ARGS)
+	FAILOVER_CLUSTER=1 $(BIN)/pytest -n 0 -s tests/end_to_end/test_redis_failover.py $(ARGS)
 
 fuzz: $(READY)  ## the property tests with new random examples, ten times as many
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "hypothesis and $(SUITE)" \
