@@ -47,7 +47,7 @@ token = "{secret}"
 PATIENTS = (1, 2, 3, 4)
 #: Stated bound of docs/cache.md for writes through another gateway, and the time until both use Redis again.
 BOUND, RECOVERY = 1.0, 20.0
-#: With FAILOVER_CLUSTER=1 (`make chaos`) a Cluster, too, which takes a minute; tests/stores always has one fail.
+#: A Cluster, too, with FAILOVER_CLUSTER=1 (`make chaos`): it takes a minute.
 KINDS = ["sentinel", *(["cluster"] if os.environ.get("FAILOVER_CLUSTER") == "1" else [])]
 #: Seconds in which the ledger sends a count.
 FLUSH = 1.0
