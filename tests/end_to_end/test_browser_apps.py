@@ -1,8 +1,6 @@
 """Pages of other origins in a real browser: a listed one works with FHIR, any other reads nothing."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from conftest import KEY, ROOT, Pair, settings_for
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from support.browser import launched_browser
 from support.server_thread import ServerThread
 
 from gateway.app import create_app
@@ -19,10 +18,6 @@ from gateway.emulator.sites import SYDNEY
 from gateway.server.serve import ThreadedServer
 from gateway.settings import Settings
 
-ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-)
 FHIR = {"content-type": "application/fhir+json"}
 #: What an app does: `fetch`, and what it then sees; the name of the error if the browser refuses.
 CALL = """async ([url, options]) => {
@@ -77,15 +72,8 @@ class App:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        if os.environ.get("REQUIRE_EVERYTHING") == "1":
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with launched_browser() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
