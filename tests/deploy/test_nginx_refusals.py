@@ -61,11 +61,21 @@ def begin_large_body(nginx: Nginx, address: str, framing: str) -> socket.socket:
     return connection
 
 
+def hold_large_bodies(nginx: Nginx, stack: ExitStack, addresses: list[str], framing: str) -> None:
+    """Begin bodies that nginx waits for until the stack ends, and which it has counted.
+
+    Without `100 Continue`, another worker process of nginx may count a later connection first.
+    """
+    for address in addresses:
+        connection = begin_large_body(nginx, address, f"{framing}\r\nExpect: 100-continue")
+        stack.enter_context(connection)
+        assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
 @pytest.mark.parametrize("framing", ["Content-Length: 24000000", "Transfer-Encoding: chunked"])
 def test_bodies_of_one_client_leave_room_for_others(tmp_path: Path, framing: str) -> None:
     with nginx_and_raw_gateways(tmp_path, True, True) as (nginx, _), ExitStack() as stack:
-        for _ in range(5):
-            stack.enter_context(begin_large_body(nginx, "127.0.0.2", framing))
+        hold_large_bodies(nginx, stack, ["127.0.0.2"] * 5, framing)
         refused = stack.enter_context(begin_large_body(nginx, "127.0.0.2", framing)).recv(65_536)
         assert b" 503 " in refused.splitlines()[0]
         assert b'"overloaded"' in refused
@@ -79,9 +89,8 @@ def test_bodies_of_one_client_leave_room_for_others(tmp_path: Path, framing: str
 
 def test_waiting_bodies_of_all_clients_are_bounded(tmp_path: Path) -> None:
     with nginx_and_raw_gateways(tmp_path, True, True) as (nginx, _), ExitStack() as stack:
-        for number in range(20):
-            address = f"127.0.0.{2 + number // 5}"
-            stack.enter_context(begin_large_body(nginx, address, "Content-Length: 24000000"))
+        addresses = [f"127.0.0.{2 + number // 5}" for number in range(20)]
+        hold_large_bodies(nginx, stack, addresses, "Content-Length: 24000000")
         response = send(nginx, "PUT", content=bytes(2_000_000))
     assert (response.status_code, outcome_code(response)) == (503, "overloaded")
 
