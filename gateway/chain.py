@@ -163,7 +163,7 @@ def with_batches(handler: Handler, runtime: Runtime, repairs: Sequence[Repair]) 
     metered = SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs)
     reject = EntryRejection(runtime.recorder)
     batches = BatchExecutor(metered, alone, reject, runtime.settings, runtime.access_log.log)
-    return runtime.tracing.with_request_spans(batches, ErrorHandler)
+    return runtime.tracing.with_request_spans(ErrorHandler(batches))
 
 
 def outlook_of(cache: ResponseCache, handlers: UpstreamHandlers | None) -> Outlook:
@@ -243,7 +243,7 @@ def with_held_polls(handler: Handler, runtime: Runtime, policies: RequestPolicie
 def with_observability(handler: Handler, runtime: Runtime, repairs: Sequence[Repair] = REPAIRS) -> Handler:
     """Wrap a handler in the outermost handlers of every chain; `repairs` are those that it applies."""
     metered = SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs)
-    return runtime.tracing.with_request_spans(metered, ErrorHandler)
+    return runtime.tracing.with_request_spans(ErrorHandler(metered))
 
 
 def with_advice(handler: Handler, runtime: Runtime) -> Handler:

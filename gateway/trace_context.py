@@ -1,7 +1,6 @@
 """W3C Trace Context: which trace a request belongs to (https://www.w3.org/TR/trace-context/)."""
 
 import re
-from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
 #: Version, trace id, parent id and flags; a later version may have more fields.
@@ -40,17 +39,14 @@ class TraceContext(NamedTuple):
         return self._replace(span_id=span_id)
 
 
-@dataclass(slots=True)
-class RequestTrace:
+class RequestTrace(NamedTuple):
     """Trace of one request, while the gateway handles it.
 
-    `context` is that of the span that is its present parent. `failure_code`: code of its failure, as soon as
-    it has one. `sent_fields`: header fields that go upstream.
+    `context` is that of the span that is its present parent. `sent_fields`: header fields that go upstream.
     """
 
     context: TraceContext
     sent_fields: tuple[tuple[str, str], ...] = ()
-    failure_code: str = ""
 
 
 def read_context(traceparent: str, tracestate: str = "") -> TraceContext | None:

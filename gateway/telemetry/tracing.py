@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from starlette.requests import Request
 
-from gateway.errors.catalog import GATEWAY_ERROR
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Handler
 from gateway.ledger.cost import Attribution
@@ -17,7 +16,6 @@ from gateway.settings import Traces
 from gateway.telemetry.access_log import Answer
 from gateway.telemetry.tracing_counts import SpanCounts
 from gateway.telemetry.tracing_spans import (
-    FailureCodes,
     RequestSpans,
     Sampling,
     SpanRecord,
@@ -29,16 +27,14 @@ from gateway.telemetry.tracing_spans import (
 #: Called with a request that was rejected while it was read, and the response to it.
 ReportRejection = Callable[[Request, Failure, Answer], None]
 AttributionOf = Callable[[FhirRequest], Attribution]
-#: Wraps a handler in others.
-Wrap = Callable[[Handler], Handler]
 
 
 class Tracing:
     """Wraps handlers so that they record spans. This class records none: traces are off."""
 
-    def with_request_spans(self, handler: Handler, wrap: Wrap) -> Handler:
-        """Return what `wrap` makes of a handler; outside of it, each request has a span."""
-        return wrap(handler)
+    def with_request_spans(self, handler: Handler) -> Handler:
+        """Wrap the outermost handler of a chain, which responds to failures."""
+        return handler
 
     def with_upstream_spans(self, client: Handler, upstream: str) -> Handler:
         """Wrap the client of an upstream, by the name of its dialect."""
@@ -76,10 +72,9 @@ class ExportedTracing(Tracing):
         """Take a span for the export."""
         self._sink.add(span)
 
-    def with_request_spans(self, handler: Handler, wrap: Wrap) -> Handler:
-        """Return what `wrap` makes of a handler; outside of it, each request has a span."""
-        noted = FailureCodes(handler, GATEWAY_ERROR.code)
-        return RequestSpans(wrap(noted), self, self._sampling, self._attribution_of)
+    def with_request_spans(self, handler: Handler) -> Handler:
+        """Wrap the outermost handler of a chain, which responds to failures."""
+        return RequestSpans(handler, self, self._sampling, self._attribution_of)
 
     def with_upstream_spans(self, client: Handler, upstream: str) -> Handler:
         """Wrap the client of an upstream, by the name of its dialect."""

@@ -89,7 +89,7 @@ def _new_id(bits: int) -> str:
 
 
 class RequestSpans:
-    """Outermost handler: records a span for each request, or below its batch for each entry."""
+    """Outside of what responds to failures: records a span for each request and entry of a batch."""
 
     def __init__(
         self,
@@ -120,39 +120,15 @@ class RequestSpans:
         try:
             response = await self._inner(request.replace(trace=trace))
         finally:
-            attributes = self._attributes(request, response, trace.failure_code)
+            attributes = self._attributes(request, response)
             kind: SpanKind = "internal" if batch else "server"
             self._sink.add(_record(trace.context, parent, kind, start, attributes))
         return response.replace(trace_id=trace_id)
 
-    def _attributes(
-        self, request: FhirRequest, response: FhirResponse | None, failure_code: str
-    ) -> dict[str, AttributeValue]:
+    def _attributes(self, request: FhirRequest, response: FhirResponse | None) -> dict[str, AttributeValue]:
         attribution = self._attribution_of(request)
         names = {"halo_gateway.app": request.app, "halo_gateway.site": attribution.name}
-        return (
-            _request_attributes(request)
-            | _without_empty(names)
-            | _response_attributes(response, failure_code)
-        )
-
-
-class FailureCodes:
-    """Innermost part of `RequestSpans`, below the handler that turns failures into responses."""
-
-    def __init__(self, inner: Handler, internal_code: str) -> None:
-        self._inner = inner
-        self._internal_code = internal_code
-
-    async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Return the inner response, or note the code of the failure."""
-        try:
-            return await self._inner(request)
-        except Exception as error:
-            if request.trace:
-                code = error.kind.code if isinstance(error, Failure) else self._internal_code
-                request.trace.failure_code = code
-            raise
+        return _request_attributes(request) | _without_empty(names) | _response_attributes(response)
 
 
 class UpstreamSpans:
@@ -243,16 +219,16 @@ def _answer_attributes(response: FhirResponse | None) -> dict[str, AttributeValu
     return {"http.response.status_code": response.status, "http.response.body.size": len(response.body)}
 
 
-def _response_attributes(response: FhirResponse | None, failure_code: str) -> dict[str, AttributeValue]:
+def _response_attributes(response: FhirResponse | None) -> dict[str, AttributeValue]:
     if response is None:
-        return {"error.type": failure_code or CANCELLED}
+        return {"error.type": CANCELLED}
     attempts = response.header(ATTEMPTS_HEADER)
     counts = {"halo_gateway.upstream_requests": response.upstream_use.requests}
     if attempts.isdecimal():
         counts["http.request.resend_count"] = int(attempts) - 1
     names = {
         "halo_gateway.cache": cache_outcome(response.header("cache-status"), response.status),
-        "error.type": failure_code,
+        "error.type": response.failure_code,
     }
     repairs = {"halo_gateway.repairs": response.applied_repairs} if response.applied_repairs else {}
     return _answer_attributes(response) | counts | _without_empty(names) | repairs

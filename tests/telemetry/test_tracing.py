@@ -10,7 +10,7 @@ from support.requests import GUID, SITE, fhir_request, json_response
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import FhirRequest, FhirResponse
 from gateway.ledger.cost import Attribution
 from gateway.settings import Traces
 from gateway.telemetry.access_log import Answer
@@ -28,15 +28,11 @@ def attribution_of(request: FhirRequest) -> Attribution:
     return Attribution(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read")
 
 
-def unchanged(handler: Handler) -> Handler:
-    return handler
-
-
 async def test_without_endpoint_no_handler_is_wrapped() -> None:
     metrics = Metrics()
     tracing = tracing_of(Traces(), metrics, attribution_of)
     assert type(tracing) is Tracing
-    assert tracing.with_request_spans(respond, unchanged) is respond
+    assert tracing.with_request_spans(respond) is respond
     assert tracing.with_upstream_spans(respond, "halo-connect") is respond
     report = [].append
     assert tracing.with_rejections(report) is report  # type: ignore[arg-type]
@@ -59,7 +55,7 @@ async def test_spans_of_all_kinds_reach_the_endpoint() -> None:
     with Collector() as collector:
         options = Traces.model_validate({"endpoint": collector.url, "sample_ratio": 1})
         tracing = tracing_of(options, metrics, attribution_of)
-        handler = tracing.with_request_spans(tracing.with_upstream_spans(respond, "halo-connect"), unchanged)
+        handler = tracing.with_request_spans(tracing.with_upstream_spans(respond, "halo-connect"))
         report = tracing.with_rejections(lambda *rejection: rejections.append(rejection))
         await handler(fhir_request("Patient/1"))  # before the start: not recorded
         async with tracing.export():
@@ -75,25 +71,3 @@ async def test_spans_of_all_kinds_reach_the_endpoint() -> None:
     assert len(rejections) == 1
     body = (await metrics.endpoint(asgi_request("/metrics"))).body
     assert b'halo_gateway_trace_spans_total{outcome="exported"} 3.0' in body
-
-
-async def test_failure_of_a_handler_is_noted() -> None:
-    async def fail(request: FhirRequest) -> FhirResponse:
-        raise Failure(catalog.BAD_REQUEST)
-
-    def to_response(handler: Handler) -> Handler:
-        async def handle(request: FhirRequest) -> FhirResponse:
-            try:
-                return await handler(request)
-            except Failure as failure:
-                return FhirResponse(failure.kind.status)
-
-        return handle
-
-    with Collector() as collector:
-        options = Traces.model_validate({"endpoint": collector.url, "sample_ratio": 1})
-        tracing = tracing_of(options, Metrics(), attribution_of)
-        async with tracing.export():
-            await tracing.with_request_spans(fail, to_response)(fhir_request("Patient/1"))
-        (span,) = collector.spans
-        assert attributes_of(span)["error.type"] == "bad-request"
