@@ -187,9 +187,10 @@ class SiteStatusReader:
 
     def known_engine(self, guid: str) -> tuple[str, int]:
         """Engine version of a site and the number of its broken issues, as this process knows them."""
-        states, guid = [handlers.issue_states for handlers in self._upstreams_of(guid)], guid_in(guid)
-        engines = filter(None, (each.local_version(guid) for each in states))
-        return next(engines, ""), max((each.local_broken_count(guid) for each in states), default=0)
+        upstreams, guid = self._upstreams_of(guid), guid_in(guid)
+        engines = [each.issue_states.local_engine(guid) for each in upstreams]
+        version = next((version for version, _ in engines if version), "")
+        return version, max((count for _, count in engines), default=0)
 
     def is_configured(self, guid: str) -> bool:
         """Whether a site is in the configuration."""

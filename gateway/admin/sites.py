@@ -150,7 +150,7 @@ class SiteEndpoints:
         }
 
     def _pauses_json(self, pauses: Mapping[str, Pause]) -> list[dict[str, Any]]:
-        return [self._pause_json(name, pause) for name, pause in sorted(pauses.items())]
+        return [self._pause_json(name, pause) for name, pause in sorted(pauses.items())] if pauses else []
 
     def _pause_json(self, name: str, pause: Pause) -> dict[str, Any]:
         mount, scope_key = split_pause(name)

@@ -200,10 +200,13 @@ class IssueStates:
             engine = self.local_version(guid)
             yield self._states(guid, engine, record if engine == observed_engine else NO_RECORD, issues)
 
-    def local_broken_count(self, guid: str) -> int:
-        """Return the number of issues that this process knows to be there."""
-        observed_engine, record = self._local_records.get(guid, ("", NO_RECORD))
+    def local_engine(self, guid: str) -> tuple[str, int]:
+        """Return a site's engine version and the number of issues that this process knows to be there."""
         engine = self.local_version(guid)
+        return engine, self._local_broken_count(guid, engine)
+
+    def _local_broken_count(self, guid: str, engine: str) -> int:
+        observed_engine, record = self._local_records.get(guid, ("", NO_RECORD))
         counted = record if engine == observed_engine else NO_RECORD
         findings = self._findings_for(guid, engine)
         if not counted.sightings and findings is None:
