@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from time import monotonic
 
 import pytest
@@ -60,18 +60,24 @@ async def within_time(command: Callable[[], object]) -> str:
         return await command()  # type: ignore[misc, no-any-return]
 
 
-async def check_lost_increment(store: RedisStore, lose: Callable[[], None], fail: Callable[[], None]) -> None:
+async def check_lost_increment(url: str, lose: Callable[[], None], fail: Callable[[], None]) -> None:
     """Check that a counter whose last increment Redis lost has none of its earlier numbers."""
+    async with aclosing(RedisStore(url, KEYS, TIMEOUT)) as store:
+        await _check_lost_increment(store, lose, fail)
+
+
+async def _check_lost_increment(
+    store: RedisStore, lose: Callable[[], None], fail: Callable[[], None]
+) -> None:
     await store.increment("plain", 1, 60)
     numbers = [await store.increment(COUNTER, amount, 60) for amount in (1, 0)]
     assert numbers[0] == numbers[1]
-    lose()
+    await asyncio.to_thread(lose)
     numbers.append(await store.increment(COUNTER, 5, 60))
     await asyncio.to_thread(fail)
     await until_usable(store)
     assert await store.increment("plain", 0, 60) == 1
     assert await store.increment(COUNTER, 0, 60) not in numbers
-    await store.aclose()
 
 
 async def test_older_file_gives_a_counter_no_earlier_number() -> None:
@@ -85,21 +91,18 @@ async def test_older_file_gives_a_counter_no_earlier_number() -> None:
             server.stop()
             server.start()
 
-        await check_lost_increment(RedisStore(server.url, KEYS, TIMEOUT), save, restart)
+        await check_lost_increment(server.url, save, restart)
 
 
 async def test_sentinel_failover_gives_a_counter_no_earlier_number() -> None:
     with redis_sentinels(*DURABLE) as servers:
         master = servers.master
-        store = RedisStore(servers.url, KEYS, TIMEOUT)
-        await check_lost_increment(store, lambda: cut_replication(master), master.stop)
+        await check_lost_increment(servers.url, lambda: cut_replication(master), master.stop)
 
 
 async def test_cluster_failover_gives_a_counter_no_earlier_number(cluster: ClusterGroup) -> None:
     owner = cluster.owner_of(f"halo-gateway/{COUNTER}")
-    await check_lost_increment(
-        RedisStore(cluster.url, KEYS, TIMEOUT), lambda: cut_replication(owner), owner.stop
-    )
+    await check_lost_increment(cluster.url, lambda: cut_replication(owner), owner.stop)
 
 
 async def test_counter_of_a_replica_is_refused(sentinels: SentinelGroup) -> None:

@@ -38,11 +38,20 @@ def wait_until(condition: Callable[[], object], seconds: float = _PATIENCE) -> N
 
 
 def cut_replication(master: RedisServer) -> None:
-    """Let a master confirm writes that its replica never gets."""
+    """Let a master confirm writes that its replica never gets; it has got all earlier ones."""
     with Redis.from_url(master.url) as client:
+        written = client.info("replication")["master_repl_offset"]
+        wait_until(lambda: _confirmed_offset(client) >= written)
         client.execute_command("ACL", "SETUSER", "default", "-psync", "-sync", "-replconf")
         client.client_kill_filter(_type="replica")
         wait_until(lambda: not client.info("replication")["connected_slaves"])
+
+
+def _confirmed_offset(master: Redis) -> int:
+    """Return up to where all replicas have confirmed what their master has written; -1 without a replica."""
+    info = master.info("replication")
+    count = int(info["connected_slaves"])
+    return min((int(info[f"slave{number}"]["offset"]) for number in range(count)), default=-1)
 
 
 @dataclass
