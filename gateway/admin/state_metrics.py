@@ -68,7 +68,7 @@ def site_families(
     Callers without an alias share the label `others`, and sites without a name the label `unproved`.
     """
     gauges = [
-        _circuit_gauge(states.circuits, states.load),
+        _circuit_gauge(states.circuits, states.load, status_reader.now()),
         *_retry_gauges(states.retry_usage),
         *_load_gauges(states.load),
     ]
@@ -90,10 +90,10 @@ def _site_label(status_reader: SiteStatusReader, guid: str) -> str:
     return status_reader.site_name(guid) if status_reader.has_name(guid) else UNPROVED
 
 
-def _circuit_gauge(circuits: Mapping[str, Circuit], load: Iterable[str]) -> _SiteGauge:
+def _circuit_gauge(circuits: Mapping[str, Circuit], load: Iterable[str], now: float) -> _SiteGauge:
     all_circuits = dict.fromkeys((*load, *circuits), Circuit()) | dict(circuits)
-    is_open = {guid: float(circuit.times_opened > 0) for guid, circuit in all_circuits.items()}
-    text = "1 if the circuit breaker of the site is open, else 0"
+    is_open = {guid: float(circuit.state(now) == "open") for guid, circuit in all_circuits.items()}
+    text = "1 if the circuit of the site, or of a caller there, is open; else 0, also if it is half-open"
     return _SiteGauge("circuit_open", text, max, is_open)
 
 
@@ -129,7 +129,7 @@ def _open_circuits(status_reader: SiteStatusReader, circuits: Mapping[str, Circu
         for guid, circuit in circuits.items()
         if circuit.times_opened
     )
-    text = "Seconds until an open circuit permits a trial request"
+    text = "Seconds until a circuit that has opened permits a trial request; 0 from then until it closes"
     return _gauge_family("circuit_open_remaining_seconds", text, ("site", "reason"), samples)
 
 

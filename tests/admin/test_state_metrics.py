@@ -1,5 +1,6 @@
 """Metrics of sites, keys, store and cache."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -67,6 +68,16 @@ async def test_failures_are_in_metrics_by_alias_rule_and_reason() -> None:
     assert values["rate_limit_requests_per_second", "diary"] > 0
     assert values["rate_limit_blocked_seconds", "others"] == 0
     assert not [name for name in values if KEY[1] in str(name) or GUID in str(name)]
+
+
+async def test_half_open_circuit_is_not_open() -> None:
+    halo = FaultyUpstream(circuit_breaker={"initial_open_seconds": 0.01, "max_open_seconds": 0.01})
+    with capture_logs():
+        await halo.fail_once(OFFLINE)
+    await asyncio.sleep(0.02)
+    values = await site_samples(halo.status_reader)
+    assert values["circuit_open", "harbour"] == 0
+    assert values["circuit_open_remaining_seconds", "harbour", "practice-offline"] == 0
 
 
 async def test_callers_without_alias_and_sites_of_one_name_are_joined() -> None:
