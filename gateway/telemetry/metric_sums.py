@@ -24,6 +24,7 @@ GAUGE_RULES: Final[Mapping[str, Combine]] = {
     "circuit_open": max,
     "known_issue_sites": max,
     "process_max_fds": min,
+    "process_open_fds": max,  # the limit is that of each process
     "readiness_problem": max,
     "retries_last_hour": max,
     "shared_store_down": max,

@@ -28,21 +28,28 @@ class BuildInfo(Collector):
 
 
 class ClientConnections(Collector):
-    """The number of client connections to the gateway's own port, and its limit."""
+    """The number of client connections to the gateway's own port, its limit, and the used share of it.
+
+    Of several workers, each with this limit, a page has the sums and the largest share.
+    """
 
     def __init__(self, count: Callable[[], int], limit: int) -> None:
         self._count = count
         self._limit = limit
 
     def collect(self) -> Iterator[Metric]:
-        """Yield both gauges."""
-        yield GaugeMetricFamily(
-            "halo_gateway_client_connections", "Open client connections", value=self._count()
-        )
+        """Yield the three gauges."""
+        count = self._count()
+        yield GaugeMetricFamily("halo_gateway_client_connections", "Open client connections", value=count)
         yield GaugeMetricFamily(
             "halo_gateway_client_connections_max",
             "Client connections beyond which requests get 503",
             value=self._limit,
+        )
+        yield GaugeMetricFamily(
+            "halo_gateway_client_connections_used_ratio",
+            "Used share of the client connections of a process (1: its next client gets 503)",
+            value=count / self._limit,
         )
 
 

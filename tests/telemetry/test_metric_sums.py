@@ -40,6 +40,16 @@ def test_gauge_has_a_rule(name: str, value: float) -> None:
     assert samples(summed_page([page_of(2), page_of(4)]))[name] == value
 
 
+def test_open_files_are_those_of_the_worker_with_most() -> None:
+    page = b"# TYPE %b gauge\n%b %d.0\n"
+    pages = [
+        page % (b"process_open_fds", b"process_open_fds", count)
+        + page % (b"process_max_fds", b"process_max_fds", 256)
+        for count in (75, 76, 74, 75)
+    ]
+    assert samples(summed_page(pages)) == {"process_open_fds": 76, "process_max_fds": 256}
+
+
 def test_figures_of_a_shared_store_are_no_sum() -> None:
     assert samples(summed_page([page_of(4), page_of(4)], has_shared_store=True))["cache_bytes"] == 4
 

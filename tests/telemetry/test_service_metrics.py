@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import httpx
 import pytest
 from conftest import Pair
+from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 
 from gateway.telemetry.metric_sums import summed_page
@@ -35,6 +36,7 @@ def test_connections_are_counted_when_they_are_read() -> None:
     assert samples_of(collector.collect()) == {
         "halo_gateway_client_connections": 2,
         "halo_gateway_client_connections_max": 7,
+        "halo_gateway_client_connections_used_ratio": 2 / 7,
     }
 
 
@@ -59,6 +61,13 @@ def test_page_has_connections_of_the_server(pair: Pair) -> None:
     found = re.search(r"^halo_gateway_client_connections (\S+)$", page, re.MULTILINE)
     assert found is not None
     assert float(found[1]) >= 2
+
+
+def test_page_of_workers_shows_the_fullest() -> None:
+    pages = [generate_latest(ClientConnections(lambda count=count: count, 1_000)) for count in (1_000, 9)]
+    page = summed_page(pages).decode()
+    assert "halo_gateway_client_connections 1009.0\n" in page
+    assert "halo_gateway_client_connections_used_ratio 1.0\n" in page
 
 
 def test_sum_of_workers_is_one_build_and_all_connections() -> None:
