@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import partial
 
 import httpx
 import pytest
@@ -64,7 +65,7 @@ def test_page_has_connections_of_the_server(pair: Pair) -> None:
 
 
 def test_page_of_workers_shows_the_fullest() -> None:
-    pages = [generate_latest(ClientConnections(lambda count=count: count, 1_000)) for count in (1_000, 9)]
+    pages = [generate_latest(ClientConnections(partial(int, count), 1_000)) for count in (1_000, 9)]
     page = summed_page(pages).decode()
     assert "halo_gateway_client_connections 1009.0\n" in page
     assert "halo_gateway_client_connections_used_ratio 1.0\n" in page
