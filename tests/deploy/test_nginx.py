@@ -13,7 +13,7 @@ import httpx
 import pytest
 from conftest import KEY, ROOT, settings_for
 from structlog.testing import capture_logs
-from support.nginx_kit import CONFIG, Nginx, free_port, run_nginx, write_config
+from support.nginx_kit import CONFIG, CONFIGS, Nginx, free_port, run_nginx, write_config
 from support.programs import require_program
 from support.raw_gateways import RawGateway, nginx_and_raw_gateways, outcome_code, send
 from support.secrets import SECRET
@@ -28,6 +28,11 @@ from gateway.settings import Paging, Server, Settings, Sql, Upstream
 BASE = f"/integrator/sites/{SYDNEY}/fhir/R4"
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 CANARY = "Zzyzx"
+#: Paths of practices: each configuration has some at the first gateway, some at the second.
+PRACTICES = [
+    f"/integrator/sites/00000000-0000-4000-8000-{number:012}/fhir/R4/Patient" for number in range(16)
+]
+each_configuration = pytest.mark.parametrize("kit", CONFIGS.values(), ids=CONFIGS)
 
 
 def certificate(folder: Path) -> None:
@@ -59,25 +64,28 @@ def test_tls_port_serves(tmp_path: Path) -> None:
     assert response.headers["strict-transport-security"]
 
 
+@each_configuration
 @pytest.mark.parametrize("method", CHANGES)
-def test_change_that_was_sent_is_not_repeated(tmp_path: Path, method: str) -> None:
-    with nginx_and_raw_gateways(tmp_path, False, False) as (nginx, gateways):
+def test_change_that_was_sent_is_not_repeated(tmp_path: Path, method: str, kit: str) -> None:
+    with nginx_and_raw_gateways(tmp_path, False, False, kit=kit) as (nginx, gateways):
         response = send(nginx, method, content=b"{}")
         assert sum(len(gateway.received) for gateway in gateways) == 1
     assert (response.status_code, outcome_code(response)) == (504, "write-outcome-unknown")
 
 
+@each_configuration
 @pytest.mark.parametrize("method", [*CHANGES, "GET"])
-def test_request_that_was_not_sent_reaches_the_other(tmp_path: Path, method: str) -> None:
-    with nginx_and_raw_gateways(tmp_path, None, True) as (nginx, gateways):
-        statuses = [send(nginx, method, content=b"{}").status_code for _ in range(4)]
-        assert statuses == [204] * 4
-        assert gateways[1].received == [f"{method} /"] * 4
+def test_request_that_was_not_sent_reaches_the_other(tmp_path: Path, method: str, kit: str) -> None:
+    with nginx_and_raw_gateways(tmp_path, None, True, kit=kit) as (nginx, gateways):
+        statuses = [send(nginx, method, path, content=b"{}").status_code for path in PRACTICES]
+        assert statuses == [204] * len(PRACTICES)
+        assert gateways[1].received == [f"{method} {path}" for path in PRACTICES]
 
 
+@each_configuration
 @pytest.mark.parametrize("method", CHANGES)
-def test_change_that_only_the_second_got_is_unknown(tmp_path: Path, method: str) -> None:
-    with nginx_and_raw_gateways(tmp_path, None, False) as (nginx, gateways):
+def test_change_that_only_the_second_got_is_unknown(tmp_path: Path, method: str, kit: str) -> None:
+    with nginx_and_raw_gateways(tmp_path, None, False, kit=kit) as (nginx, gateways):
         response = send(nginx, method, content=b"{}")
         assert gateways[1].received == [f"{method} /"]
     assert (response.status_code, outcome_code(response)) == (504, "write-outcome-unknown")
@@ -99,8 +107,9 @@ def test_request_without_any_gateway_gets_outcome(tmp_path: Path, method: str) -
     assert response.headers["x-request-id"] == "a.b-c"
 
 
-def test_failures_of_one_client_lock_nobody_out(tmp_path: Path) -> None:
-    with nginx_and_raw_gateways(tmp_path, False, False) as (nginx, gateways):
+@each_configuration
+def test_failures_of_one_client_lock_nobody_out(tmp_path: Path, kit: str) -> None:
+    with nginx_and_raw_gateways(tmp_path, False, False, kit=kit) as (nginx, gateways):
         for _ in range(4):
             send(nginx, "POST", content=b"{}")
         for gateway in gateways:
@@ -119,18 +128,18 @@ def test_log_of_nginx_has_no_path_or_query(tmp_path: Path) -> None:
 
 
 def test_practice_has_one_gateway_as_the_scaling_page_shows(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/scaling.md").read_text(), re.DOTALL)
-    kit = re.sub(r"    upstream gateways \{.*?\n    \}", example, CONFIG, flags=re.DOTALL)
-    practices = [f"00000000-0000-4000-8000-{number:012}" for number in range(16)]
-    with ExitStack() as stack:
-        gateways = [stack.enter_context(RawGateway(responds=True).run()) for _ in range(2)]
-        nginx = stack.enter_context(run_nginx(tmp_path, [each.address for each in gateways], kit=kit))
-        for path in 2 * [f"/integrator/sites/{guid}/fhir/R4/Patient" for guid in practices]:
+    with nginx_and_raw_gateways(tmp_path, True, True, kit=CONFIGS["scaling.md"]) as (nginx, gateways):
+        for path in 2 * PRACTICES:
             assert send(nginx, "GET", path).status_code == httpx.codes.NO_CONTENT
-    first, second = ({*gateway.received} for gateway in gateways)
+        first, second = ({*gateway.received} for gateway in gateways)
     assert first
     assert second
     assert not first & second
+
+
+def test_pages_show_no_configuration_that_is_not_run() -> None:
+    pages = [page for page in sorted((ROOT / "docs").glob("*.md")) if "```nginx" in page.read_text()]
+    assert [page.name for page in pages] == [name for name in CONFIGS if name.endswith(".md")]
 
 
 @dataclass(frozen=True)
@@ -179,7 +188,7 @@ def test_links_lead_through_nginx_whatever_the_client_claims(kit: Kit) -> None:
 def test_request_id_is_the_clients_if_valid(kit: Kit, sent: str, is_kept: bool) -> None:
     response = kit.get("Patient?_count=1", X_Request_Id=sent)
     assert (response.headers["x-request-id"] == sent) is is_kept
-    assert f'"request_id":"{response.headers["x-request-id"]}"' in kit.nginx.log.read_text()
+    kit.nginx.wait_for_line(f'"request_id":"{response.headers["x-request-id"]}"')
 
 
 def test_refusal_of_a_large_body_comes_from_the_gateway(kit: Kit) -> None:

@@ -50,8 +50,7 @@ def test_request_that_nginx_refuses_gets_outcome(tmp_path: Path, head: str, stat
 
 def connect(nginx: Nginx, address: str = "127.0.0.1") -> socket.socket:
     """Connect from an address of this machine."""
-    port = int(nginx.url.rpartition(":")[2])
-    return socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(address, 0))
+    return socket.create_connection(("127.0.0.1", nginx.port), timeout=20, source_address=(address, 0))
 
 
 def begin_large_body(nginx: Nginx, address: str, framing: str) -> socket.socket:

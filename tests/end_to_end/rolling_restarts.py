@@ -6,25 +6,23 @@ import os
 import random
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import which
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import httpx
-import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from support.nginx_kit import Nginx, free_port, replace_upstream, run_nginx
 
 from gateway.server.serve import ThreadedServer
 
@@ -38,13 +36,6 @@ _PAUSE_SECONDS: Final = 0.1
 _START_SECONDS: Final = 60
 
 
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
 class Executions:
     """Upstream that counts how often it executed each request, by X-Request-Id."""
 
@@ -54,6 +45,8 @@ class Executions:
             routes=[
                 Route(FHIR + "/Patient", self._create, methods=["POST"]),
                 Route(FHIR + "/Patient/{id}", self._read),
+                Route(FHIR + "/Patient/{id}", self._update, methods=["PUT"]),
+                Route(FHIR + "/Patient/{id}", self._delete, methods=["DELETE"]),
             ]
         )
 
@@ -64,6 +57,14 @@ class Executions:
     async def _read(self, request: Request) -> Response:
         self._count(request)
         return JSONResponse({"resourceType": "Patient", "id": request.path_params["id"]})
+
+    async def _update(self, request: Request) -> Response:
+        self._count(request)
+        return Response(await request.body(), media_type="application/fhir+json")
+
+    async def _delete(self, request: Request) -> Response:
+        self._count(request)
+        return Response(status_code=204)
 
     def _count(self, request: Request) -> str:
         identifier = request.headers["x-request-id"]
@@ -116,10 +117,15 @@ class Replica:
             self.process.stdout.close()
 
     @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
     def is_ready(self) -> bool:
         """Whether it wants requests, as an orchestrator asks."""
         with suppress(httpx.HTTPError):
-            url = f"http://127.0.0.1:{self.port}/readyz"
+            url = f"http://{self.address}/readyz"
             return httpx.get(url, timeout=2, trust_env=False).status_code == 200
         return False
 
@@ -142,11 +148,11 @@ class Balancer(Protocol):
 
 @dataclass
 class Load:
-    """Clients that send reads, hits and creates at once, until they are stopped, and what they lost."""
+    """Clients that send reads, hits and changes at once, until they are stopped, and what they lost."""
 
     balancer: Balancer
     sent: list[str] = field(default_factory=list)
-    created: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
     lost: list[tuple[float, str, str]] = field(default_factory=list)
     _has_ended: threading.Event = field(default_factory=threading.Event)
     _started_at: float = field(default_factory=time.monotonic)
@@ -170,13 +176,15 @@ class Load:
     def _send_all(self, name: str, number: int) -> None:
         while not self._has_ended.wait(_PAUSE_SECONDS * random.random()):
             number += 1
-            self._send(f"{name}-{number}", number % 3)
+            self._send(f"{name}-{number}", number % 5)
 
     def _send(self, identifier: str, kind: int) -> None:
         method, path, body = (
             ("POST", "/Patient", '{"resourceType": "Patient"}'),
             ("GET", f"/Patient/{identifier}", None),
             ("GET", "/Patient/1", None),
+            ("PUT", f"/Patient/{identifier}", f'{{"resourceType": "Patient", "id": "{identifier}"}}'),
+            ("DELETE", f"/Patient/{identifier}", None),
         )[kind]
         try:
             fields = FIELDS | {"X-Request-Id": identifier}
@@ -184,42 +192,21 @@ class Load:
         except (OSError, http.client.HTTPException) as error:
             status = repr(error)
         self.sent.append(identifier)
-        if status not in {200, 201}:
+        if status not in {200, 201, 204}:
             self.lost.append((round(time.monotonic() - self._started_at, 2), method, str(status)))
-        elif method == "POST":
-            self.created.append(identifier)
+        elif method != "GET":
+            self.changed.append(identifier)
 
 
 @dataclass
-class Nginx:
-    """nginx in front of replicas, with kept connections to them; each request has its own one to nginx."""
+class Kit:
+    """nginx of deploy/compose in front of replicas; each request has its own connection to nginx."""
 
-    folder: Path
-    server_options: str
-    port: int = field(default_factory=free_port)
-
-    @contextmanager
-    def running(self, replicas: list[Replica]) -> Iterator["Nginx"]:
-        """Serve until the context ends."""
-        self.folder.mkdir()
-        self._write_servers(replicas)
-        (self.folder / "nginx.conf").write_text(_CONFIG.format(folder=self.folder, port=self.port))
-        command = ("nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"))
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as self._process:
-            try:
-                wait_until(lambda: is_listening(self.port))
-                yield self
-            finally:
-                self._process.terminate()
-
-    def serve(self, replicas: list[Replica]) -> None:
-        """Send requests to these replicas only, as an orchestrator's balancer does."""
-        self._write_servers(replicas)
-        self._process.send_signal(signal.SIGHUP)
+    nginx: Nginx
 
     def send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> int:
         """Send on a new connection: a reload of nginx closes idle ones."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.nginx.port, timeout=30)
         try:
             connection.request(method, path, body, headers | {"Connection": "close"})
             response = connection.getresponse()
@@ -228,32 +215,33 @@ class Nginx:
             connection.close()
         return response.status
 
-    def _write_servers(self, replicas: list[Replica]) -> None:
-        lines = (f"server 127.0.0.1:{replica.port} {self.server_options};\n" for replica in replicas)
-        (self.folder / "servers").write_text("".join(lines))
 
-
-_CONFIG: Final = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 512; }}
-http {{
-  access_log off; keepalive_requests 1000000;
-  client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
-  uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
-  upstream replicas {{ include {folder}/servers; keepalive 32; keepalive_requests 1000000; }}
-  server {{
-    listen 127.0.0.1:{port} backlog=1024;
-    location / {{
-      proxy_pass http://replicas; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_connect_timeout 5s;
-    }}
-  }}
-}}
-"""
+@contextmanager
+def noticing_kit(folder: Path, replicas: list[Replica], config: str) -> Iterator[Kit]:
+    """nginx that notices failures itself, within CHECK_SECONDS."""
+    folder.mkdir()
+    kit = config.replace("fail_timeout=5s", f"fail_timeout={CHECK_SECONDS:.0f}s")
+    with run_nginx(folder, [replica.address for replica in replicas], kit=kit) as nginx:
+        yield Kit(nginx)
 
 
 @contextmanager
-def active_checks(nginx: Nginx, replicas: list[Replica]) -> Iterator[None]:
+def checked_kit(folder: Path, replicas: list[Replica]) -> Iterator[Kit]:
+    """nginx that sends requests to those replicas only that are ready, as an orchestrator's balancer does."""
+    folder.mkdir()
+    _write_servers(folder, replicas)
+    kit = replace_upstream("upstream gateways { include servers; keepalive 32; }\n")
+    with run_nginx(folder, [], kit=kit) as nginx, _active_checks(nginx, folder, replicas):
+        yield Kit(nginx)
+
+
+def _write_servers(folder: Path, replicas: list[Replica]) -> None:
+    lines = (f"server {replica.address} max_fails=0;\n" for replica in replicas)
+    (folder / "servers").write_text("".join(lines))
+
+
+@contextmanager
+def _active_checks(nginx: Nginx, folder: Path, replicas: list[Replica]) -> Iterator[None]:
     """Rewrite the replicas of nginx by their /readyz, as Kubernetes does, until the context ends."""
     has_ended = threading.Event()
 
@@ -262,7 +250,8 @@ def active_checks(nginx: Nginx, replicas: list[Replica]) -> Iterator[None]:
         while not has_ended.wait(CHECK_SECONDS):
             ready = [replica for replica in replicas if replica.is_ready]
             if ready and ready != served:
-                nginx.serve(ready)
+                _write_servers(folder, ready)
+                nginx.reload()
                 served = ready
 
     thread = threading.Thread(target=check)
@@ -361,26 +350,3 @@ def restart_in_turn(
             restarts += 1
     time.sleep(CHECK_SECONDS)
     return restarts
-
-
-def require_nginx() -> None:
-    """Skip the test without nginx, or fail if REQUIRE_EVERYTHING=1."""
-    if which("nginx") is None:
-        if os.environ.get("REQUIRE_EVERYTHING") == "1":
-            pytest.fail("nginx is missing")
-        pytest.skip("nginx is missing")
-
-
-def is_listening(port: int) -> bool:
-    """Whether a port accepts connections."""
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    """Wait until a condition is true."""
-    deadline = time.monotonic() + _START_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true in time"
-        time.sleep(0.02)

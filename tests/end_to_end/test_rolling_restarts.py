@@ -14,13 +14,14 @@ from end_to_end.rolling_restarts import (
     ClientPool,
     Executions,
     Load,
-    Nginx,
     Replica,
-    active_checks,
-    require_nginx,
+    checked_kit,
+    noticing_kit,
     restart_in_turn,
     running_replicas,
 )
+from support.nginx_kit import CONFIGS
+from support.programs import require_program
 
 REQUESTS = int(os.environ.get("ROLLING_REQUESTS", "0"))
 #: Seconds between the start of one replica and the end of the next, all above the health check's interval:
@@ -31,17 +32,16 @@ DISTANCES = (CHECK_SECONDS + 1.2, 3.0, 6.0) if REQUESTS else (CHECK_SECONDS + 1.
 @contextmanager
 def running_loads(folder: Path, replicas: list[Replica]) -> Iterator[dict[str, Load]]:
     """Clients of all balancers at once: each has its own way to notice that a replica ends."""
-    passive = f"max_fails=1 fail_timeout={CHECK_SECONDS:.0f}s"
     with ExitStack() as stack:
-        noticing = stack.enter_context(Nginx(folder / "passive", passive).running(replicas))
-        checked = stack.enter_context(Nginx(folder / "active", "max_fails=0").running(replicas))
-        stack.enter_context(active_checks(checked, replicas))
-        pool = stack.enter_context(closing(ClientPool(replicas)))
         loads = {
-            "nginx notices failures itself": Load(noticing),
-            "a checker asks /readyz": Load(checked),
-            "a client keeps connections": Load(pool),
+            f"{name} notices failures itself": Load(
+                stack.enter_context(noticing_kit(folder / name, replicas, config))
+            )
+            for name, config in CONFIGS.items()
         }
+        checked = stack.enter_context(checked_kit(folder / "checked", replicas))
+        pool = stack.enter_context(closing(ClientPool(replicas)))
+        loads |= {"a checker asks /readyz": Load(checked), "a client keeps connections": Load(pool)}
         for number, load in enumerate(loads.values()):
             stack.enter_context(load.running(f"r-{number}"))
         yield loads
@@ -54,7 +54,7 @@ def running_loads(folder: Path, replicas: list[Replica]) -> Iterator[dict[str, L
     ("workers", "drain_delay"), [(1, 0), (1, 2), (2, 0), (2, 2)] if REQUESTS else [(2, 2)]
 )
 def test_rolling_restart_loses_nothing(tmp_path: Path, workers: int, drain_delay: int) -> None:
-    require_nginx()
+    require_program("nginx")
     with (
         running_replicas(tmp_path, workers, drain_delay) as (executions, replicas),
         running_loads(tmp_path, replicas) as loads,
@@ -62,13 +62,13 @@ def test_rolling_restart_loses_nothing(tmp_path: Path, workers: int, drain_delay
         restarts = restart_in_turn(list(loads.values()), replicas, DISTANCES, REQUESTS)
     print(f"\n{workers} process(es) each, drain_delay {drain_delay}, {restarts} restarts")
     for name, load in loads.items():
-        print(f"  {name}: {len(load.sent)} requests, {len(load.created)} creates; lost {len(load.lost)}")
+        print(f"  {name}: {len(load.sent)} requests, {len(load.changed)} changes; lost {len(load.lost)}")
     check_executions(loads, executions)
 
 
 def check_executions(loads: dict[str, Load], executions: Executions) -> None:
-    """Assert that each request was answered, and executed once at most, and each create once."""
+    """Assert that each request was answered, and executed once at most, and each change once."""
     assert {name: load.lost for name, load in loads.items() if load.lost} == {}
-    assert {executions.counts[identifier] for load in loads.values() for identifier in load.created} == {1}
+    assert {executions.counts[identifier] for load in loads.values() for identifier in load.changed} == {1}
     assert set(executions.counts.values()) == {1}
     assert all(len(load.sent) >= max(REQUESTS, 100) for load in loads.values())

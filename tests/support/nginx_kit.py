@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -18,12 +19,45 @@ FOLDER = ROOT / "deploy" / "compose" / "nginx"
 CONFIG = (FOLDER / "nginx.conf").read_text(encoding="utf-8")
 
 
+def config_by_practice() -> str:
+    """The kit's configuration as docs/scaling.md changes it: each practice has one gateway."""
+    page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```nginx\n(.*?)```", page, re.DOTALL)
+    return replace_upstream(example).replace("http://gateways;", "http://$gateways;")
+
+
+def replace_upstream(block: str) -> str:
+    """The kit's configuration with something else in the place of `upstream gateways`."""
+    return re.sub(r"    upstream gateways \{.*?\n    \}\n", lambda _: block, CONFIG, flags=re.DOTALL)
+
+
+#: Every configuration of nginx that this project shows, by the page or file.
+CONFIGS = {"nginx.conf": CONFIG, "scaling.md": config_by_practice()}
+
+
 @dataclass(frozen=True)
 class Nginx:
-    """A running nginx: its URL, and the file with its access and error log."""
+    """A running nginx: its URL, the file with its access and error log, and its process."""
 
     url: str
     log: Path
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def port(self) -> int:
+        """The port on which it listens."""
+        return int(self.url.rpartition(":")[2])
+
+    def reload(self) -> None:
+        """Read the configuration again."""
+        self.process.send_signal(signal.SIGHUP)
+
+    def wait_for_line(self, text: str) -> None:
+        """Wait until the log has a text: nginx writes a line after the response."""
+        deadline = monotonic() + 20
+        while text not in self.log.read_text(encoding="utf-8"):
+            assert monotonic() < deadline, text
+            sleep(0.02)
 
     def requests(self) -> list[dict[str, object]]:
         """Lines of the access log."""
@@ -66,7 +100,7 @@ def run_nginx(
         try:
             _wait_until_listening(process, port)
             scheme = "https" if listen == "listen-tls.conf" else "http"
-            yield Nginx(f"{scheme}://127.0.0.1:{port}", folder / "log")
+            yield Nginx(f"{scheme}://127.0.0.1:{port}", folder / "log", process)
         finally:
             process.terminate()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import httpx
-from support.nginx_kit import Nginx, free_port, run_nginx
+from support.nginx_kit import CONFIG, Nginx, free_port, run_nginx
 
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 
@@ -56,7 +56,9 @@ def _receive_body(connection: socket.socket, head: str) -> None:
 
 
 @contextmanager
-def nginx_and_raw_gateways(folder: Path, *responds: bool | None) -> Iterator[tuple[Nginx, list[RawGateway]]]:
+def nginx_and_raw_gateways(
+    folder: Path, *responds: bool | None, kit: str = CONFIG
+) -> Iterator[tuple[Nginx, list[RawGateway]]]:
     """nginx before gateways that respond, close each connection, or (None) do not exist."""
     with ExitStack() as stack:
         gateways = [RawGateway(bool(each)) for each in responds]
@@ -65,7 +67,7 @@ def nginx_and_raw_gateways(folder: Path, *responds: bool | None) -> Iterator[tup
                 gateway.address = f"127.0.0.1:{free_port()}"
             else:
                 stack.enter_context(gateway.run())
-        nginx = stack.enter_context(run_nginx(folder, [gateway.address for gateway in gateways]))
+        nginx = stack.enter_context(run_nginx(folder, [gateway.address for gateway in gateways], kit=kit))
         yield nginx, gateways
 
 
