@@ -262,7 +262,7 @@ def check(packs: tuple[str, ...], plugins: tuple[str, ...], config: Path | None)
 def check_config(config: Path | None) -> None:
     """Check the configuration and print the effective settings.
 
-    Secrets are masked. Warnings go to stderr.
+    Secrets are masked; keys that replicas share have a digest, to compare. Warnings go to stderr.
     """
     from gateway.settings.cautions import find_cautions
 

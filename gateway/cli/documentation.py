@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -17,6 +19,9 @@ from gateway.settings.extensions import extension_issues
 from gateway.settings.names import KEY_PLACEHOLDERS
 from gateway.settings.resolve import DEFAULT_SITE, merged_site_settings
 from gateway.web.error_codes import errors_page
+
+#: Hexadecimal digits of a digest: enough to tell keys apart.
+_DIGEST_DIGITS: Final = 12
 
 
 def known_issues_page() -> str:
@@ -56,8 +61,16 @@ def configuration_page() -> str:
 
 
 def effective_configuration(settings: Settings) -> str:
-    """Return the effective settings as JSON, secrets masked."""
-    return json.dumps(settings.model_dump(mode="json"), indent=2)
+    """Return the effective settings as JSON, secrets masked; keys that replicas share, by a digest."""
+    shown = settings.model_dump(mode="json")
+    for section, keys in (("cache", settings.cache.keys), ("paging", settings.paging.keys)):
+        shown[section]["keys"] = [_digest(key.get_secret_value()) for key in keys]
+    return json.dumps(shown, indent=2)
+
+
+def _digest(key: str) -> str:
+    """Return what tells one key from another; it discloses none, since keys have 32 random bytes."""
+    return f"********** (SHA-256: {sha256(key.encode()).hexdigest()[:_DIGEST_DIGITS]}…)"
 
 
 def _repair_state(settings: Settings, issue: KnownIssue) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from support.secrets import SECRET
+from support.secrets import OTHER_SECRET, SECRET
 
 from gateway.cli.documentation import (
     GENERATED_PAGES,
@@ -87,3 +87,12 @@ def test_effective_configuration_contains_no_secrets() -> None:
     text = effective_configuration(Settings.model_validate({"paging": {"keys": [SECRET]}}))
     assert "https://api.haloconnect.io" in text
     assert SECRET not in text
+
+
+@pytest.mark.parametrize("section", ["cache", "paging"])
+def test_effective_configuration_tells_keys_apart(section: str) -> None:
+    first, second, again = (
+        effective_configuration(Settings.model_validate({section: {"keys": keys}}))
+        for keys in ([SECRET], [OTHER_SECRET], [SECRET])
+    )
+    assert first == again != second
