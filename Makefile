@@ -37,7 +37,7 @@ endef
 demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (ARGS=--once ends)
 	$(BIN)/halo-gateway demo $(ARGS)
 
-test: $(READY)  ## every test that needs no extra server, in about 6 minutes
+test: $(READY)  ## every test that needs no extra server, in about 12 minutes on two cores
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "$(SUITE) and not alone" $(ARGS)
 	$(BIN)/pytest -n 0 -m alone $(ARGS) || [ $$? -eq 5 ]  # 5: ARGS select none of these
 
