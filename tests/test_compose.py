@@ -2,25 +2,30 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import yaml
 from conftest import ROOT
-from support.secrets import SECRET
+from support.secrets import OTHER_SECRET, SECRET
 
 from gateway.emulator.sites import SITES
 from gateway.settings import ConfigurationError, Settings, load
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 GATEWAYS = [name for name, service in COMPOSE["services"].items() if service.get("image") == "halo-gateway"]
-KEYS = "${GATEWAY_KEYS:-}"
+#: What the operator sets before `docker compose --profile redis up`.
+KEYS = {
+    "${GATEWAY_CACHE_KEYS:-}": f'["{SECRET}"]',
+    "${GATEWAY_PAGING_KEYS:-}": f'["{OTHER_SECRET}"]',
+}
 
 
-def settings_of(service: str, keys: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings_of(service: str, monkeypatch: pytest.MonkeyPatch, keys: Mapping[str, str] = KEYS) -> Settings:
     """Settings with which a service of compose.yaml starts."""
     for name, value in COMPOSE["services"][service]["environment"].items():
-        monkeypatch.setenv(name, value.replace(KEYS, keys))
+        monkeypatch.setenv(name, keys.get(value, "") if value.startswith("$") else value)
     return load()
 
 
@@ -28,7 +33,7 @@ def settings_of(service: str, keys: str, monkeypatch: pytest.MonkeyPatch) -> Set
 def test_gateway_knows_each_emulated_practice_with_its_zone(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sites = settings_of(service, f'["{SECRET}"]', monkeypatch).sites
+    sites = settings_of(service, monkeypatch).sites
     assert {guid: site.time_zone for guid, site in sites.items()} == {
         guid: site.zone_name for guid, site in SITES.items()
     }
@@ -36,7 +41,7 @@ def test_gateway_knows_each_emulated_practice_with_its_zone(
 
 @pytest.mark.parametrize("service", GATEWAYS)
 def test_gateway_has_the_time_that_its_end_takes(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = settings_of(service, f'["{SECRET}"]', monkeypatch).server
+    server = settings_of(service, monkeypatch).server
     seconds = int(COMPOSE["services"][service]["stop_grace_period"].removesuffix("s"))
     assert seconds >= server.drain_delay + server.drain_seconds + 5
 
@@ -94,16 +99,21 @@ def test_grafana_finds_prometheus_and_the_dashboards() -> None:
 
 
 def test_replicas_share_their_store_and_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = (settings_of(f"replica-{number}", f'["{SECRET}"]', monkeypatch) for number in (1, 2))
+    first, second = (settings_of(f"replica-{number}", monkeypatch) for number in (1, 2))
     assert first.model_dump() == second.model_dump()
     assert first.cache.redis.url is not None
-    assert first.cache.keys == first.paging.keys
-    assert len(first.cache.keys) == 1
+    assert [len(keys) for keys in (first.cache.keys, first.paging.keys)] == [1, 1]
+    assert first.cache.keys != first.paging.keys
+
+
+def test_replicas_start_as_the_file_says() -> None:
+    named = set(re.findall(r"GATEWAY_\w+(?==\")", (ROOT / "compose.yaml").read_text(encoding="utf-8")))
+    assert {f"${{{name}:-}}" for name in named} == set(KEYS)
 
 
 def test_replicas_without_keys_do_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match=r"cache\.keys"):
-        settings_of("replica-1", "", monkeypatch)
+        settings_of("replica-1", monkeypatch, keys={})
 
 
 def test_every_service_runs_without_capabilities_and_on_localhost_only() -> None:

@@ -16,7 +16,7 @@ import yaml
 
 Words = Sequence[str]
 #: Units and paths that only an installed system has.
-_SYSTEM = ("/etc/", "/opt/", "/var/", "/run/")
+_SYSTEM = ("/etc/", "/opt/", "/usr/local/", "/var/", "/run/")
 _PACKAGES = {"nginx", "redis-server", "python3-venv", "openssl"}
 _UNITS = {"nginx", "redis-server"}
 
@@ -132,7 +132,8 @@ def check_pip(words: Words) -> None:
 def check_sudo(words: Words) -> None:
     """Check the program behind sudo, and every file of the checkout that it reads."""
     program, *rest = words
-    files = [word for word in rest if "/" in word and not word.startswith(("-", *_SYSTEM))]
+    paths = [word.rpartition("=")[2] for word in rest if not word.startswith("-")]
+    files = [path for path in paths if "/" in path and not path.startswith(_SYSTEM)]
     for name in files:
         if not re.fullmatch(r"[\d.:]+", name):
             expect_file(name)
@@ -143,7 +144,8 @@ def check_sudo(words: Words) -> None:
     elif "/" in program:
         expect(Path(program).is_file() and Path(program).stat().st_mode & 0o100, program)
     else:
-        expect(program in {"cat", "chmod", "install", "nginx", "python3", "tee"}, f"sudo {program}")
+        known = {"cat", "chmod", "install", "ln", "nginx", "python3", "systemd-run", "tee"}
+        expect(program in known, f"sudo {program}")
     if program == "tee":
         expect(sys.stdin.read() or "redis.conf" in " ".join(rest), "nothing to write")
 
