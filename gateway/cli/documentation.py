@@ -70,7 +70,7 @@ def effective_configuration(settings: Settings) -> str:
 
 def _digest(key: str) -> str:
     """Return what tells one key from another; it discloses none, since keys have 32 random bytes."""
-    return f"********** (SHA-256: {sha256(key.encode()).hexdigest()[:_DIGEST_DIGITS]}…)"
+    return f"********** (SHA-256 {sha256(key.encode()).hexdigest()[:_DIGEST_DIGITS]})"
 
 
 def _repair_state(settings: Settings, issue: KnownIssue) -> str:
