@@ -130,8 +130,8 @@ class InvalidationCounters:
     async def increment(self, site: str, tags: Iterable[str]) -> None:
         """Invalidate the responses that depend on these tags; `*`: on any type of the site.
 
-        The increment is random, so that a counter evicted by a full store does not reach its old value again.
-        Other processes are told when the store has it.
+        The increment is random, so that a counter which a store has lost does not reach its old value again,
+        wherever it begins. Other processes are told when the store has it.
         """
         all_tags = (*tags, SITE_WIDE)
         for tag in all_tags:

@@ -3,7 +3,8 @@
 from typing import Final, NamedTuple, Protocol
 
 #: Beginning of the names of the counters that end stored responses. A store may return another number than
-#: the sum of a counter's increments, if it may have lost some of them; it never returns an earlier one.
+#: the sum of a counter's increments, if it may have lost some of them; it never returns an earlier one, also
+#: of a counter that it has lost, evicted or deleted.
 INVALIDATION_PREFIX: Final = "counter/"
 
 
@@ -39,7 +40,10 @@ class Store(Protocol):
         ...
 
     async def increment(self, name: str, amount: int, seconds: float) -> int:
-        """Increment a counter, renew its lifetime and return its value; an expired counter starts at 0."""
+        """Increment a counter, renew its lifetime and return its value.
+
+        A missing or expired counter starts at 0; one of invalidations at a number that it never had.
+        """
         ...
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:

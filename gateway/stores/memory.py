@@ -6,7 +6,7 @@ from time import monotonic
 
 from cachetools import TLRUCache
 
-from gateway.stores.base import StoreStats
+from gateway.stores.base import INVALIDATION_PREFIX, StoreStats
 from gateway.stores.bounded_dict import BoundedDict
 
 #: Bytes that a stored value needs beyond its own: objects, hash and heap entries.
@@ -58,6 +58,8 @@ class MemoryStore:
         count = max(_MIN_COUNTERS, max_bytes // _COUNTER_SHARE // _COUNTER_BYTES)
         self._clock = clock
         self._counters = BoundedDict[str, _Counter](count)
+        #: Number of a missing counter of invalidations: above those of all that were dropped.
+        self._first_number = 0
         self._locks: TLRUCache[str, _Lock] = TLRUCache(count, ttu=_expires_at, timer=clock)
 
     @property
@@ -87,10 +89,27 @@ class MemoryStore:
     async def increment(self, name: str, amount: int, seconds: float) -> int:
         """Increment a counter and return its value; an amount of 0 does not create a counter."""
         counter, now = self._counters.get(name), self._clock()
-        value = amount if counter is None or now >= counter.expires_at else counter.value + amount
-        if amount or value:
-            self._counters[name] = _Counter(value, now + seconds)
+        if counter is not None and now >= counter.expires_at:
+            self._drop_counter(name)
+            counter = None
+        if counter is None:
+            value = amount + (self._first_number if name.startswith(INVALIDATION_PREFIX) else 0)
+        else:
+            value = counter.value + amount
+        if amount or counter is not None:
+            self._set_counter(name, _Counter(value, now + seconds))
         return value
+
+    def _set_counter(self, name: str, counter: _Counter) -> None:
+        if name not in self._counters and len(self._counters) >= self._counters.max_items:
+            self._drop_counter(next(iter(self._counters)))
+        self._counters[name] = counter
+
+    def _drop_counter(self, name: str) -> None:
+        """Drop a counter. If it counts invalidations, it never has one of its numbers again."""
+        counter = self._counters.pop(name)
+        if name.startswith(INVALIDATION_PREFIX):
+            self._first_number = max(self._first_number, counter.value + 1)
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         """Acquire a lock, or renew it for its holder; return whether the holder has it."""

@@ -4,7 +4,8 @@ Redis may lose writes that it has confirmed: a replica that becomes the master l
 master, and a server that starts again may read an old file. Values may be lost, or be older ones. Only a
 counter of invalidations must never go back, because a response from before a write would be served again.
 Therefore such a counter is returned together with the identity of the master's data set, its replication
-id, which each promotion and each start changes: what was stored before has other numbers.
+id, which each promotion and each start changes: what was stored before has other numbers. Redis may also lose a
+counter alone, by eviction or with one node of a Cluster: a missing one begins at a random number.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import os
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
+from secrets import randbelow
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -25,6 +27,8 @@ _PREFIX = "halo-gateway/"
 #: Size in bytes from which a value is compressed; a smaller one would gain little.
 _COMPRESS_FROM_BYTES = 1_000
 _NONCE_BYTES = 12
+#: Numbers at which a counter of invalidations may begin: Lua adds exactly up to 2**53.
+_FIRST_NUMBERS = 2**52
 #: Fields of INFO (Redis, `INFO`): bytes in use, maximum bytes, evicted keys.
 _INFO_FIELDS = ("used_memory", "maxmemory", "evicted_keys")
 _PLAIN_MARKER, _ZLIB_MARKER = b"0", b"1"
@@ -36,12 +40,13 @@ local value = redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return value
 """)
-#: Also returns the replication id; a replica may not have the latest increments, and refuses.
+#: Also returns the replication id; a replica may not have the latest increments, and refuses. A missing
+#: counter begins at the number in ARGV[3], because Redis may have lost it: an amount of 0 creates it, too.
 _INVALIDATION_SCRIPT = Script("""
 local info = redis.call('INFO', 'replication')
 if not string.find(info, 'role:master', 1, true) then return redis.error_reply('READONLY not the master') end
 local id = string.match(info, 'master_replid:(%w+)')
-if ARGV[1] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return {0, id} end
+redis.call('SET', KEYS[1], ARGV[3], 'NX')
 local value = redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return {value, id}
@@ -91,16 +96,14 @@ class RedisStore:
     async def increment(self, name: str, amount: int, seconds: float) -> int:
         """Increment a counter and return its value; an amount of 0 does not create a counter.
 
-        For a counter of invalidations, return a number that differs after each increment, and after Redis
-        may have lost one.
+        A counter of invalidations is created in any case. Its number differs after each increment, and after
+        Redis may have lost one.
         """
-        is_invalidation = name.startswith(INVALIDATION_PREFIX)
-        script = _INVALIDATION_SCRIPT if is_invalidation else _INCREMENT_SCRIPT
-        result = await self._run_script(script, name, amount, _to_milliseconds(seconds))
-        if isinstance(result, int) and not is_invalidation:
+        if name.startswith(INVALIDATION_PREFIX):
+            return await self._increment_invalidations(name, amount, seconds)
+        result = await self._run_script(_INCREMENT_SCRIPT, name, amount, _to_milliseconds(seconds))
+        if isinstance(result, int):
             return result
-        if isinstance(result, list) and is_invalidation:
-            return _number_of(*result)
         raise ConnectionError("NotRedis")
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
@@ -133,6 +136,13 @@ class RedisStore:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.aclose()
+
+    async def _increment_invalidations(self, name: str, amount: int, seconds: float) -> int:
+        arguments = (amount, _to_milliseconds(seconds), randbelow(_FIRST_NUMBERS))
+        result = await self._run_script(_INVALIDATION_SCRIPT, name, *arguments)
+        if isinstance(result, list):
+            return _number_of(*result)
+        raise ConnectionError("NotRedis")
 
     async def _run_script(self, script: Script, name: str, *arguments: str | int) -> Any:
         return await self._run_command(self._client.run_script, script, [_PREFIX + name], arguments)

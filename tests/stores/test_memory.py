@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import tracemalloc
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -72,6 +73,28 @@ async def test_counter_ends_its_seconds_after_the_last_increment() -> None:
     assert await store.increment("counter", 1, 60) == 1
 
 
+@pytest.mark.parametrize("amounts", [(5,), (0, 5), (0, 5, 0, 1)])
+async def test_lost_counter_of_invalidations_has_no_earlier_number(amounts: tuple[int, ...]) -> None:
+    clock = Clock()
+    store = MemoryStore(max_bytes=0, clock=clock)
+    seen = [await store.increment("counter/a", amount, 60) for amount in amounts]
+    for lose in (partial(expire, clock), partial(evict_counters, store)):
+        await lose()
+        numbers = [await store.increment("counter/a", amount, 60) for amount in (0, 0, 1, 0)]
+        assert numbers[0] == numbers[1] != numbers[2] == numbers[3]
+        assert not {*seen} & {*numbers}
+        seen += numbers
+
+
+async def expire(clock: Clock) -> None:
+    clock.now += 60
+
+
+async def evict_counters(store: MemoryStore) -> None:
+    for number in range(1_000):
+        await store.increment(str(number), 1, 60)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from("abcdefgh"), st.binary(max_size=300), st.floats(0.1, 50)), max_size=60)
 )
@@ -103,6 +126,7 @@ async def check_store_interface(store: Any) -> None:
     assert await store.increment("short", 1, 0.05) == 1
     await asyncio.sleep(0.1)
     assert await store.increment("short", 1, 0.05) == 1
+    await check_lost_counter(store)
     assert await store.acquire_lock("lock", "one", 60)
     assert await store.acquire_lock("lock", "one", 60)
     assert not await store.acquire_lock("lock", "two", 60)
@@ -113,6 +137,14 @@ async def check_store_interface(store: Any) -> None:
     await asyncio.sleep(0.1)
     assert await store.acquire_lock("lock", "one", 60)
     assert await store.problem() == ""
+
+
+async def check_lost_counter(store: Any) -> None:
+    """Check that a counter of invalidations which expired has none of its numbers again."""
+    numbers = [await store.increment("counter/s", amount, 0.3) for amount in (0, 0, 1, 0)]
+    assert numbers[0] == numbers[1] != numbers[2] == numbers[3]
+    await asyncio.sleep(0.35)
+    assert await store.increment("counter/s", 0, 60) not in numbers
 
 
 #: Stores ten times `max_bytes` and prints the growth of the process, as a share of `max_bytes`.

@@ -61,6 +61,21 @@ async def test_older_key_still_decrypts(server: RedisServer | RedisGroup) -> Non
     await new.aclose()
 
 
+async def test_evicted_counter_of_invalidations_has_no_earlier_number(
+    server: RedisServer | RedisGroup,
+) -> None:
+    """A reader who finds none creates it, with a lifetime: it would have the same number without a write."""
+    store, name, seen = RedisStore(server.url, KEYS), "halo-gateway/counter/s/Patient", set[int]()
+    with server.direct() as redis:
+        for amount in (0, 0, 5):
+            numbers = [await store.increment("counter/s/Patient", each, 60) for each in (amount, 0)]
+            assert numbers[0] == numbers[1] not in seen
+            seen.add(numbers[0])
+            assert 0 < redis.pttl(name) <= 60_000
+            redis.delete(name)
+    await store.aclose()
+
+
 async def test_slow_redis_is_a_connection_error_after_timeout() -> None:
     with redis_server() as server:
         store = RedisStore(server.url, KEYS, timeout=0.2)
