@@ -136,8 +136,14 @@ class _Cluster(RedisCluster):
     """Cluster whose slots may move while it is in use.
 
     redis-py 8.1 sends ASKING and the command that follows it through different connections of a node, and
-    does not find a node that has no slot yet (redis-py issue 4015).
+    does not find a node that has no slot yet (redis-py issue 4015). It also sends commands to any node before
+    it knows the slots.
     """
+
+    async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the response to a command, sent once the slots are known."""
+        await self.initialize()
+        return await super().execute_command(*args, **kwargs)
 
     def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
         """Return a node; by its name only the target of ASK is looked up."""
@@ -207,7 +213,8 @@ def open_client(url: str, timeout: float, *, repetitions: int = 0) -> RedisClien
         )
     options |= timeouts(_NODE_SHARE * timeout)
     nodes = [ClusterNode(host, port) for host, port in servers.addresses]
-    cluster = _Cluster(startup_nodes=nodes, retry=retry, **options)
+    # 0 steps: a slot that moved is noted alone. The other way closes the connections of all waiting commands.
+    cluster = _Cluster(startup_nodes=nodes, retry=retry, reinitialize_steps=0, **options)
     return ClusterClient(cluster, {**options, "retry": Retry(NoBackoff(), 0)})
 
 
