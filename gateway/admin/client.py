@@ -105,6 +105,7 @@ _REASONS = {
     "store-down": "the gateway that was asked cannot reach the shared store",
     "channel-down": "the gateway that was asked cannot send messages through the shared store",
     "silent": "it does not use the shared store at this moment, or did not end in order",
+    "other-keys": "it has other cache.keys, so that only a purge of the whole practice reaches it",
     "no-answer": "it did not answer",
 }
 
@@ -120,10 +121,13 @@ def _is_partial(response: httpx.Response) -> bool:
 
 
 def _with_reach(message: str, result: dict[str, Any]) -> str:
-    """Return a message with the number of replicas. Raises ValueError that names those not reached."""
+    """Return a message with the number of replicas. Raises ValueError that names those not reached.
+
+    The number is for the operator to compare: who never reached the shared store is unknown to the others.
+    """
     reached, missed = result.get("reached", []), result.get("notReached", [])
     if not missed:
-        return f"{message}, at all {len(reached)} replicas" if len(reached) > 1 else message
+        return f"{message}, at {_known_replicas(len(reached))}" if reached else message
     lines = [
         f"{message}, but not at all replicas. Reached: {', '.join(reached) or 'none'}. Not reached:",
         *(f"  {each['replica']}: {_REASONS.get(each['reason'], each['reason'])}" for each in missed),
@@ -132,6 +136,12 @@ def _with_reach(message: str, result: dict[str, Any]) -> str:
     advice = "Repeat the command once they reach the shared store, or restart them."
     limit = f"They may serve old responses until {until}, or until they reach the shared store again. "
     raise ValueError("\n".join([*lines, f"{limit if until else ''}{advice}"]))
+
+
+def _known_replicas(count: int) -> str:
+    return (
+        f"all {count} replicas that use the shared store" if count > 1 else "one replica: it knows no other"
+    )
 
 
 def _error_text(response: httpx.Response) -> str:

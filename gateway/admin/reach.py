@@ -47,6 +47,7 @@ async def _endpoint_with_reach(
 def fields_with_reach(fields: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
     """Return the fields of a response with `reached` and `notReached`.
 
+    A purge of a patient does not reach replicas with other keys: the names of its counters depend on them.
     After a purge, replicas that it did not reach may serve old responses until `oldResponsesUntil`.
     """
     result = {name: value for name, value in fields.items() if name not in {MISSING_WORKERS, "longestAge"}}
@@ -54,7 +55,12 @@ def fields_with_reach(fields: Mapping[str, Any], reach: Reach) -> dict[str, Any]
     silent = sorted(f"{gateway} worker {n}" for n in fields.get(MISSING_WORKERS, ()))
     told = {each.replica for each in reach.missed}
     missed = [*(MissedReplica(name, "no-answer") for name in silent if name not in told), *reach.missed]
-    result["reached"] = _without(reach.reached, silent)
+    reached = _without(reach.reached, silent)
+    if fields.get("purged") == "patient":
+        missed += [MissedReplica(name, "other-keys") for name in reach.with_other_keys]
+    else:
+        reached += reach.with_other_keys
+    result["reached"] = reached
     result["notReached"] = [each._asdict() for each in missed]
     if missed and "longestAge" in fields:
         end = datetime.fromisoformat(fields["asOf"]) + timedelta(seconds=fields["longestAge"])

@@ -4,8 +4,8 @@ Redis may lose writes that it has confirmed: a replica that becomes the master l
 master, and a server that starts again may read an old file. Values may be lost, or be older ones. Only a
 counter of invalidations must never go back, because a response from before a write would be served again.
 Therefore such a counter is returned together with the identity of the master's data set, its replication
-id, which each promotion and each start changes: what was stored before has other numbers. Redis may also lose a
-counter alone, by eviction or with one node of a Cluster: a missing one begins at a random number.
+id, which each promotion and each start changes: what was stored before has other numbers. Redis may also lose
+a counter alone, by eviction or with one node of a Cluster: a missing one begins at a random number.
 """
 
 import asyncio

@@ -44,7 +44,8 @@ class MissedReplica(NamedTuple):
     """A replica that a change has not reached.
 
     `reason`: `store-down` or `channel-down` of the process that makes the change, `silent` for a replica that
-    does not use the shared store, `no-answer` of a worker.
+    does not use the shared store, `other-keys` for one that a purge of a patient cannot reach, `no-answer` of
+    a worker.
     """
 
     replica: str
@@ -52,10 +53,14 @@ class MissedReplica(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """Names of the replicas that a change has reached, and those that it has not."""
+    """Names of the replicas that a change has reached, and those that it has not.
+
+    `with_other_keys`: those that a change has reached, unless it is found by a key that this process lacks.
+    """
 
     reached: tuple[str, ...]
     missed: tuple[MissedReplica, ...] = ()
+    with_other_keys: tuple[str, ...] = ()
 
 
 class Replicas(Protocol):
@@ -116,6 +121,8 @@ class ReplicaTable:
         self._beat_seconds = beat_seconds
         self._place: int | None = None
         self._known: dict[int, str] = {}
+        #: Places of replicas whose names this process cannot decrypt.
+        self._places_with_other_keys: frozenset[int] = frozenset()
         self._task: asyncio.Task[None] | None = None
 
     async def check_reach(self) -> Reach:
@@ -136,8 +143,10 @@ class ReplicaTable:
             missed = [MissedReplica(name, "channel-down") for name in self._other_names()]
             return Reach((self._name,), (*missed, *further))
         missed = [MissedReplica(self._known[place], "silent") for place in sorted(silent)]
-        others = (self._known[place] for place in sorted(self._known) if place not in {*silent, self._place})
-        return Reach((self._name, *others), (*missed, *further))
+        others = [place for place in sorted(self._known) if place not in {*silent, self._place}]
+        named = [self._known[place] for place in others if place not in self._places_with_other_keys]
+        unnamed = tuple(self._known[place] for place in others if place in self._places_with_other_keys)
+        return Reach((self._name, *named), (*missed, *further), unnamed)
 
     async def __aenter__(self) -> Self:
         await self._take_place()
@@ -186,12 +195,14 @@ class ReplicaTable:
         return await self._store.acquire_lock(_lock(place), self._identity, FORGET_SECONDS)
 
     async def _learn_names(self, beats: dict[int, int]) -> None:
-        known = {}
-        for place in beats:
-            label = await self._store.get(_label(place))
-            known[place] = label.decode() if label else f"replica {place} with other cache.keys"
-        if not self._is_store_down():
-            self._known = known
+        labels = {place: await self._store.get(_label(place)) for place in beats}
+        if self._is_store_down():
+            return
+        self._places_with_other_keys = frozenset(place for place, label in labels.items() if not label)
+        self._known = {
+            place: label.decode() if label else f"replica {place} with other cache.keys"
+            for place, label in labels.items()
+        }
 
     async def _wait_for_beats(self, beats: dict[int, int]) -> set[int]:
         """Wait until each of these beats has changed and all messages are sent; return the others."""

@@ -19,6 +19,8 @@ from gateway.server.serve import ThreadedServer
 from gateway.settings import Admin, Cache
 
 TOKEN = SECRET
+#: How a change ends that only one gateway knows of.
+ALONE = ", at one replica: it knows no other"
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_purge_reports_and_purges_the_scope(pair: Pair, url: str) -> None:
     code, output = run("purge", "--site", SYDNEY, "--patient", "1", "--url", url)
     assert (code, output) == (
         0,
-        f"cached responses that may concern this patient were purged at site {SYDNEY}\n",
+        f"cached responses that may concern this patient were purged at site {SYDNEY}{ALONE}\n",
     )
     assert "fwd=" in status(pair, url, "Patient/1")
     assert "hit" in status(pair, url, "Patient/2")
@@ -69,8 +71,8 @@ def test_sites_are_printed_and_circuit_is_reset(pair: Pair, url: str) -> None:
     assert (rows[SYDNEY][2], rows[SYDNEY][4]) == ("open", "practice-offline")
     _, output = run("sites", "--site", SYDNEY, "--json", "--url", url)
     assert [site["state"] for site in json.loads(output)["sites"]] == ["open"]
-    assert run("reset", "--site", SYDNEY, "--url", url) == (0, "reset: circuit\n")
-    assert run("reset", "--site", SYDNEY, "--url", url) == (0, "nothing to reset\n")
+    assert run("reset", "--site", SYDNEY, "--url", url) == (0, f"reset: circuit{ALONE}\n")
+    assert run("reset", "--site", SYDNEY, "--url", url) == (0, f"nothing to reset{ALONE}\n")
     assert run("reset", "--pause", "site:none", "--url", url) == (
         1,
         "Error: no pause of this name is in effect: GET /admin/pauses lists all pauses\n",
@@ -163,8 +165,19 @@ def test_purge_names_replicas_that_were_not_reached() -> None:
         "They may serve old responses until 2026-04-01T01:00:00+00:00, or until they reach the shared store"
         " again. Repeat the command once they reach the shared store, or restart them."
     )
-    reached = {**fields, "reached": ["a", "b"], "notReached": []}
-    assert client_of(200, reached).purge(SYDNEY).endswith(f"{SYDNEY}, at all 2 replicas")
+
+
+@pytest.mark.parametrize(
+    ("reached", "end"),
+    [
+        (["a", "b"], ", at all 2 replicas that use the shared store"),
+        (["a"], ", at one replica: it knows no other"),
+        ([], ""),
+    ],
+)
+def test_purge_says_how_many_replicas_it_knew(reached: list[str], end: str) -> None:
+    fields = {"purged": "site", "site": SYDNEY, "reached": reached, "notReached": []}
+    assert client_of(200, fields).purge(SYDNEY).endswith(SYDNEY + end)
 
 
 @pytest.mark.parametrize("fields", [[], {}, {"issue": [{"details": {"text": "full"}}]}])

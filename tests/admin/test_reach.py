@@ -61,6 +61,15 @@ async def test_other_responses_ask_no_replica(status: int, path: str) -> None:
     assert (response.status_code, response.json(), table.checks) == (status, PURGE, 0)
 
 
+@pytest.mark.parametrize(("purged", "is_missed"), [("patient", True), ("type", False), ("site", False)])
+def test_only_a_patient_purge_misses_other_keys(purged: str, *, is_missed: bool) -> None:
+    fields = fields_with_reach({**PURGE, "purged": purged}, Reach(("a",), (), ("b",)))
+    assert (fields["reached"], fields["notReached"]) == (
+        (["a"], [{"replica": "b", "reason": "other-keys"}]) if is_missed else (["a", "b"], [])
+    )
+    assert ("oldResponsesUntil" in fields) is is_missed
+
+
 def test_worker_without_answer_is_not_reached() -> None:
     fields: dict[str, Any] = {"asOf": AS_OF, "reset": [], "missingWorkers": [2, 3]}
     reach = Reach(("h process 7 worker 1", "h process 7 worker 3"), (MissedReplica("g", "silent"),))

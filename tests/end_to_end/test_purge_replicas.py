@@ -58,7 +58,7 @@ def test_change_names_replicas_that_it_did_not_reach(
     redis, first, second = replicas
     for arguments in (PURGE, RESET):
         code, text = run(*arguments, "--url", first.url)
-        assert (code, text.endswith("at all 2 replicas\n")) == (0, True), text
+        assert (code, text.endswith("at all 2 replicas that use the shared store\n")) == (0, True), text
     second.process.send_signal(signal.SIGSTOP)
     code, text = run(*PURGE, "--url", first.url)
     second.process.send_signal(signal.SIGCONT)

@@ -191,10 +191,12 @@ async def test_replica_with_other_keys_is_seen() -> None:
         store = MemoryStore()
         first, second = await replicas_on(store, stack, "a", "b")
         await store.delete(f"replicas/{second.table._place}/name")
+        name = f"replica {second.table._place} with other cache.keys"
+        assert await first.table.check_reach() == Reach(("a",), (), (name,))
         second.is_down = True
         await asyncio.sleep(2 * BEAT)
         (missed,) = (await first.table.check_reach()).missed
-        assert missed.replica == f"replica {second.table._place} with other cache.keys"
+        assert missed.replica == name
 
 
 async def test_replicas_beyond_the_table_are_told() -> None:
