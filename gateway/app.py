@@ -51,6 +51,7 @@ from gateway.web.errors import not_found
 from gateway.web.fast_path import FastPathMiddleware, LogRequestFactory
 from gateway.web.logged_responses import LoggedResponses
 from gateway.web.openapi import openapi_endpoint
+from gateway.web.unread_requests import UnreadRequests
 from gateway.webhooks.routes import webhook_routes
 from gateway.worker_routes import WorkerRoutes
 
@@ -134,17 +135,19 @@ def create_app(
             Middleware(BodyBudgetMiddleware, budget=budget, server=settings.server),
         ],
         lifespan=lifespan,
-        exception_handlers={HTTPException: LoggedResponses(runtime.access_log).not_found},
+        exception_handlers={HTTPException: LoggedResponses(runtime.unread).not_found},
         fhir_endpoint=None if is_shared else mounts[0].fhir_endpoint,
         cors=cors,
-        access_log=runtime.access_log,
+        unread=runtime.unread,
     )
     admin_landing = Route("/", landing_page(settings, runtime.checks, runtime.warnings, show_base_urls=False))
+    logged = LoggedResponses(UnreadRequests(runtime.access_log))
     app.state.operators = _starlette(
         [admin_landing, *common_routes, *metrics_routes, *admin_routes],
-        middleware=[Middleware(AllowedHosts, names=names_of(settings.admin))],
+        middleware=[Middleware(AllowedHosts, names=names_of(settings.admin), refuse=logged.refuse)],
+        exception_handlers={HTTPException: logged.not_found},
     )
-    http = protocol_class(settings.server, runtime.fast_path_cache, runtime.access_log, cors)
+    http = protocol_class(settings.server, runtime.fast_path_cache, runtime.unread, cors)
     app.state.http = http
     connections = ClientConnections(lambda: len(http.open_connections), settings.server.max_connections)
     runtime.metrics.register(connections)
@@ -185,7 +188,7 @@ def _webhook_routes(runtime: Runtime) -> list[Route]:
     parts = runtime.settings, runtime.store, runtime.counters, runtime.sites
     routes, logged = (
         webhook_routes(*parts, runtime.metrics, runtime.exit_stack),
-        LoggedResponses(runtime.access_log),
+        LoggedResponses(runtime.unread),
     )
     return [Route(route.path, logged.of(route.endpoint), methods=["POST"]) for route in routes]
 

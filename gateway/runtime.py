@@ -41,6 +41,7 @@ from gateway.settings.cautions import find_cautions
 from gateway.settings.resolve import ConfiguredSites, probed_issues_lookup, site_settings_lookup
 from gateway.sites.engine_version import EngineVersions
 from gateway.sites.issue_states import IssueStates
+from gateway.sites.mounted_names import site_lookup_by_path
 from gateway.store_builders import create_ledger, fast_path_bytes, open_channel, open_store
 from gateway.stores.base import Store
 from gateway.stores.channel import Channel, NoChannel
@@ -50,6 +51,7 @@ from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.tracing import tracing_of
 from gateway.web.fast_path import FastPathCache, LogRequestFactory
+from gateway.web.unread_requests import UnreadRequests
 from gateway.webhooks.budget_messages import budget_messages
 
 _log = structlog.get_logger()
@@ -155,8 +157,9 @@ class Runtime:
             unread_app=OTHER if self.settings.apps else "",
         )
         self.tracing = tracing_of(self.settings.traces, self.metrics, self.recorder.attribution_of)
-
         self.access_log = AccessLog(labels, lambda *caller: self.names.caller(*caller).name)
+        site_in_path = site_lookup_by_path(labels.place_in, self.sites)
+        self.unread = UnreadRequests(self.access_log, self.recorder, self.tracing, site_in_path)
 
     def _update_app_usage(self, usage: AppUsageByDay) -> None:
         self.app_usage.update_from_ledger(usage, self.now())

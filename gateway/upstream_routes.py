@@ -31,7 +31,7 @@ from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
 from gateway.web.endpoint import Endpoint, ReportRejection
 from gateway.web.logged_responses import LoggedResponses
 from gateway.web.mounted_reader import MountedRequestReader
-from gateway.web.rejections import RejectionCounter
+from gateway.web.rejections import RejectionReport
 from gateway.web.request_reader import RequestReader
 
 FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")
@@ -139,37 +139,36 @@ def _mount_by_dialect(runtime: Runtime, name: str, upstream: MountedUpstream) ->
 
 
 def rejection_reports(runtime: Runtime, find_site: FindSite | None = None) -> Callable[..., ReportRejection]:
-    """Return what makes the report of rejected requests: it counts them, and records their spans."""
+    """Return what makes the report of rejected requests of a mount."""
     sites = find_site or runtime.sites
 
     def report_for(mount_name: str = "", *, is_fhir: bool = True) -> ReportRejection:
-        return runtime.tracing.with_rejections(rejection_counter(runtime, mount_name, sites, is_fhir=is_fhir))
+        return rejection_report(runtime, mount_name, sites, is_fhir=is_fhir)
 
     return report_for
 
 
-def rejection_counter(
+def rejection_report(
     runtime: Runtime, mount_name: str, find_site: FindSite, *, is_fhir: bool = True
-) -> RejectionCounter:
-    """Counter of the requests rejected below the path of a mounted upstream, or of Halo Connect."""
+) -> RejectionReport:
+    """Report of the requests rejected below the path of a mounted upstream, or of Halo Connect."""
     settings = runtime.settings
     default_site = find_site((settings.server.default_site if is_fhir else None) or "")
     mounted = settings.upstreams.get(mount_name)
-    return RejectionCounter(
-        runtime.recorder,
+    return RejectionReport(
+        runtime.unread,
         find_site,
         Site(mount_name, load_zone("UTC"), mount_name) if mount_name else default_site,
         is_fhir,
         mounted.resolved_dialect if mounted else HALO_CONNECT,
         str((mounted or settings.upstream).url),
         RESOURCE_TYPES_BY_VERSION[mounted.fhir_version if mounted else "4.0"],
-        runtime.access_log,
     )
 
 
 def code_system_route(runtime: Runtime, base: str = "") -> Route:
     """Route of the gateway's CodeSystem of error codes below a base."""
-    logged = LoggedResponses(runtime.access_log)
+    logged = LoggedResponses(runtime.unread)
     interaction = Interaction("read", "CodeSystem")
     return Route(base + CODE_SYSTEM_PATH, logged.of(code_system_endpoint, interaction))
 

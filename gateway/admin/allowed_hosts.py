@@ -5,11 +5,12 @@ operator's browser (DNS rebinding). The browser still sends that name: requests 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import Final
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import catalog
@@ -55,9 +56,15 @@ def _is_ip_address(name: str) -> bool:
 class AllowedHosts:
     """Middleware that refuses requests to other names with 421 (RFC 9110 section 15.5.20)."""
 
-    def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        names: frozenset[str],
+        refuse: Callable[[Failure, Request], Response] = rejection_response,
+    ) -> None:
         self._app = app
         self._names = names
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -65,4 +72,4 @@ class AllowedHosts:
         if is_allowed(request.headers.getlist("host"), request.headers.getlist("origin"), self._names):
             await self._app(scope, receive, send)
         else:
-            await rejection_response(Failure(catalog.HOST_UNKNOWN), request)(scope, receive, send)
+            await self._refuse(Failure(catalog.HOST_UNKNOWN), request)(scope, receive, send)

@@ -103,7 +103,7 @@ class Recorder:
         site: Site | None,
         headers: Headers,
         interaction: Interaction,
-        kind: FailureKind,
+        kind: FailureKind | None,
         caller: str,
         app: str = "",
         *,
@@ -111,11 +111,12 @@ class Recorder:
     ) -> Attribution:
         """Count a request rejected before it was read, as free; `caller` and `app` as in `FhirRequest`.
 
-        Return to whom it is attributed.
+        `kind`: None if its client left, which is no failure. Return to whom it is attributed.
         """
         attribution = self._attribution_for(site, headers, interaction, caller, app or self._unread_app)
         self.count_requests(attribution, CostClass.FREE)
-        self.record_failure(attribution, kind, request_id)
+        if kind is not None:
+            self.record_failure(attribution, kind, request_id)
         return attribution
 
     def record_failure(self, attribution: Attribution, kind: FailureKind, request_id: str = "") -> None:

@@ -17,9 +17,9 @@ from gateway.server.joined_writes import JoinedWrites
 from gateway.server.rejection import Rejection, rejection_app
 from gateway.server.write_timeout import WriteTimeout
 from gateway.settings import Server
-from gateway.telemetry.access_log import AccessLog
 from gateway.web.cors import CorsPolicy
-from gateway.web.request_notes import note_early_end
+from gateway.web.request_notes import note_early_end, note_failure
+from gateway.web.unread_requests import UnreadRequests
 
 #: Paths served beyond the connection limit, so that a busy gateway is not restarted as a dead one.
 _UNLIMITED_PATHS = frozenset({b"/livez", b"/readyz", b"/healthz", b"/metrics"})
@@ -42,7 +42,7 @@ class LimitedConnection(WriteTimeout):
     """A connection within `limits`; `limited_connection_class` makes the class for a server."""
 
     limits: ClassVar[Server]
-    request_log: ClassVar[AccessLog] = AccessLog()
+    unread: ClassVar[UnreadRequests] = UnreadRequests()
     #: Fields for pages of other origins; None: none.
     cors: ClassVar[CorsPolicy | None] = None
     #: All connections of the server, for its metrics.
@@ -59,6 +59,7 @@ class LimitedConnection(WriteTimeout):
         self._is_surplus = False
         self._unparsed_bytes = b""
         self._read_timer: asyncio.TimerHandle | None = None
+        self._part_started_at = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time for the headers; note a connection too many, and abort it beyond twice the limit."""
@@ -123,7 +124,7 @@ class LimitedConnection(WriteTimeout):
         """Handle the request, or reject it and close the connection."""
         kind = self._rejection_kind()
         if kind is not None:
-            self.app = rejection_app(kind, self.request_log, self.cors)
+            self.app = rejection_app(kind, self.unread, self.cors)
         if kind is not None or not self._respond_at_once():
             super().on_headers_complete()  # raises for a target that is no URL: the head is not complete then
         self._current_part = "body"
@@ -191,11 +192,12 @@ class LimitedConnection(WriteTimeout):
         rejection = None
         if is_waiting or not is_body:
             rejection = Rejection(kind, self.cycle.scope if is_body else None)
-            rejection.log(self.request_log)
+            rejection.report(self.unread, self.loop.time() - self._part_started_at)
         if self._is_behind_response:
             self.transport.abort()
             return
         if is_body and is_waiting:
+            note_failure(self.cycle.scope, kind)
             note_early_end(self.cycle.scope, "answered")
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -212,8 +214,12 @@ class LimitedConnection(WriteTimeout):
         if self._read_timer is not None:
             self._read_timer.cancel()
         self._awaited_part = part
+        if not part:
+            self._read_timer = None
+            return
         seconds = {"head": self.limits.timeouts.headers, "body": self.limits.timeouts.body}
-        self._read_timer = self.loop.call_later(seconds[part], self._on_read_timeout) if part else None
+        self._part_started_at = self.loop.time()
+        self._read_timer = self.loop.call_later(seconds[part], self._on_read_timeout)
 
     def _on_read_timeout(self) -> None:
         """Reject the late request, or close the idle connection; what waits behind a response is not late."""
@@ -255,7 +261,7 @@ class LimitedConnection(WriteTimeout):
         return self._is_responding and not self.cycle.response_started
 
 
-def limited_connection_class(server: Server, request_log: AccessLog | None = None) -> type[LimitedConnection]:
+def limited_connection_class(server: Server, unread: UnreadRequests | None = None) -> type[LimitedConnection]:
     """Return the protocol class of a server with these limits."""
-    members = {"limits": server, "request_log": request_log or AccessLog()}
+    members = {"limits": server, "unread": unread or UnreadRequests()}
     return type("ServerConnection", (LimitedConnection,), members)

@@ -14,12 +14,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from gateway.cache.prepared import NO_FIELDS, AddedFields, RawHeader, render_headers
 from gateway.server.connection import LimitedConnection, limited_connection_class
 from gateway.settings import Server
-from gateway.telemetry.access_log import AccessLog
 from gateway.web import request_id
 from gateway.web.cors import CorsPolicy
 from gateway.web.fast_path import FastPathCache
 from gateway.web.head_table import MAX_HEAD_BYTES, SEPARATE_WRITE_BYTES, HeadEntry
 from gateway.web.request_id import raw_request_id
+from gateway.web.unread_requests import UnreadRequests
 
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -237,11 +237,11 @@ def _response_start(default_headers: tuple[RawHeader, ...]) -> bytes:
 def protocol_class(
     limits: Server,
     hits: FastPathCache | None,
-    request_log: AccessLog | None = None,
+    unread: UnreadRequests | None = None,
     cors: CorsPolicy | None = None,
 ) -> type[LimitedConnection]:
     """Return the protocol class of a server with these limits; without hits, one without fast path."""
     if hits is None:
-        return limited_connection_class(limits, request_log)
-    members = {"limits": limits, "hits": hits, "request_log": request_log or AccessLog(), "cors": cors}
+        return limited_connection_class(limits, unread)
+    members = {"limits": limits, "hits": hits, "unread": unread or UnreadRequests(), "cors": cors}
     return type("Protocol", (FastPathProtocol,), members)

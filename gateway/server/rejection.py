@@ -12,13 +12,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.cache.prepared import NO_FIELDS, AddedFields, render_headers
 from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirResponse
-from gateway.telemetry.access_log import AccessLog, Answer
+from gateway.telemetry.access_log import Answer
 from gateway.web.cors import CorsPolicy, with_added_fields
 from gateway.web.cors_middleware import CorsMiddleware
 from gateway.web.endpoint import response_headers, send_response
 from gateway.web.errors import error_response
 from gateway.web.request_id import request_id
 from gateway.web.request_reader import request_id_of
+from gateway.web.unread_requests import UnreadRequests
 
 _CLOSE = (b"connection", b"close")
 
@@ -40,11 +41,10 @@ class Rejection:
         """Id of the request in the response and in the log."""
         return request_id_of(Request(dict(self.scope))) if self.scope else request_id("")
 
-    def log(self, access_log: AccessLog) -> None:
-        """Log the request."""
-        answer = Answer(self.request_id, self.kind.status, self.kind.code, len(self.response.body))
-        path, method = (self.scope["path"], self.scope["method"]) if self.scope else ("", "")
-        access_log.log_unread(path, method, answer)
+    def report(self, unread: UnreadRequests, seconds: float = 0.0) -> None:
+        """Report the request."""
+        answer = Answer(self.request_id, self.kind.status, self.kind, len(self.response.body), seconds)
+        unread.report(self.scope, answer)
 
     def encode(self, added: AddedFields = NO_FIELDS) -> bytes:
         """Encode the response, with the fields that are added to each response to its request."""
@@ -53,7 +53,7 @@ class Rejection:
         return b"".join([start, render_headers(headers), b"\r\n", self.response.body])
 
 
-def rejection_app(kind: FailureKind, access_log: AccessLog, cors: CorsPolicy | None = None) -> ASGIApp:
+def rejection_app(kind: FailureKind, unread: UnreadRequests, cors: CorsPolicy | None = None) -> ASGIApp:
     """Return an application that responds to each request with a failure, and closes the connection.
 
     A preflight is answered, so that the page sees the failure of the request that follows it.
@@ -61,7 +61,7 @@ def rejection_app(kind: FailureKind, access_log: AccessLog, cors: CorsPolicy | N
 
     async def reject_request(scope: Scope, receive: Receive, send: Send) -> None:
         rejection = Rejection(kind, scope)
-        rejection.log(access_log)
+        rejection.report(unread)
         await send_response(rejection.response, Request(scope, receive), send, rejection.request_id)
 
-    return CorsMiddleware(reject_request, cors, (_CLOSE,), access_log) if cors else reject_request
+    return CorsMiddleware(reject_request, cors, (_CLOSE,), unread) if cors else reject_request

@@ -6,6 +6,7 @@ operators. A mount that is one site is its own name, and the first Halo Connect 
 
 from collections.abc import Callable
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from gateway.exchange import Site
 
@@ -44,3 +45,21 @@ def sites_at(mount: str, find_site: Callable[[str], Site | None]) -> Callable[[s
         return site and site_at(mount, site)
 
     return find_mounted_site if mount else find_site
+
+
+def site_lookup_by_path(
+    place_in: Callable[[str], tuple[str, str]], find_site: Callable[[str], Site | None]
+) -> Callable[[str], Site | None]:
+    """Return a function that finds the site in the path of a URL; `place_in` names its mount and GUID.
+
+    A mount without practices, or whose path names none, is a site itself.
+    """
+
+    def site_in_path(path: str) -> Site | None:
+        mount, guid = place_in(path)
+        if not guid:
+            return Site(mount, ZoneInfo("UTC"), mount) if mount else None
+        site = find_site(guid)
+        return site and site_at(mount, site)
+
+    return site_in_path

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from gateway.dates.registry import is_registered
+from gateway.errors.failure import FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Headers
 from gateway.fhir.interaction import NOT_FHIR, Interaction
 from gateway.fhir.search_params import RESULT_PARAMETERS, Parameter
@@ -31,9 +32,10 @@ class Answer(NamedTuple):
 
     request_id: str
     status: int
-    code: str = ""
+    kind: FailureKind | None = None
     octets: int = 0
     seconds: float = 0.0
+    trace_id: str = ""
 
 
 class Sender(NamedTuple):
@@ -75,9 +77,9 @@ class AccessLog:
                 fields["client_left"] = True
             _log.log(level, "request", **fields, ms=_milliseconds(seconds))
 
-    def log_left(self, request: FhirRequest, seconds: float) -> None:
+    def log_left(self, request: FhirRequest, seconds: float, trace_id: str = "") -> None:
         """Log a request that ended without a response, because its client left."""
-        self.log(request, FhirResponse(CLIENT_LEFT_STATUS), seconds, is_client_gone=True)
+        self.log(request, FhirResponse(CLIENT_LEFT_STATUS, trace_id=trace_id), seconds, is_client_gone=True)
 
     def shared_fields(self, request: FhirRequest, response: FhirResponse) -> dict[str, Any]:
         """Return the fields of a request and its response; all but the id are those of each equal hit."""
@@ -94,17 +96,16 @@ class AccessLog:
         method: str,
         answer: Answer,
         sender: Sender = UNKNOWN_SENDER,
-        *,
-        is_client_gone: bool = False,
     ) -> None:
         """Log a request that no handler saw; `path` and `method` as received, empty if they were not."""
-        gone = {"client_left": True} if is_client_gone else {}
+        is_gone = answer.status == CLIENT_LEFT_STATUS
         _log.info(
             "request",
             **_names(answer.request_id, self.labels.of_path(path), sender.caller, sender.app),
             **_action(method, sender.interaction, ()),
-            **_result(answer.status, answer.code, octets=answer.octets),
-            **gone,
+            **_result(answer.status, answer.kind.code if answer.kind else "", octets=answer.octets),
+            **({"client_left": True} if is_gone else {}),
+            **({"trace_id": answer.trace_id} if answer.trace_id else {}),
             ms=_milliseconds(answer.seconds),
         )
 

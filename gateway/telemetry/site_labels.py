@@ -66,18 +66,26 @@ class SiteLabels:
 
     def of_path(self, path: str) -> SiteLabel:
         """Label of the site in the path of a URL, as far as it names one."""
+        mount, guid = self.place_in(path)
+        return _at_mount(mount, self._of_guid(guid) if guid else NO_SITE)
+
+    def place_in(self, path: str) -> tuple[str, str]:
+        """Name of the mounted upstream and GUID of the site in the path of a URL, each empty without one."""
         start, mount = next((each for each in self._mounts if path.startswith(each[0])), ("", ""))
         if mount and all(mount != name for _, name in self._halo_mounts):
-            return SiteLabel(mount)
-        return _at_mount(mount, self._of_own_path(path[len(start) - 1 :] if mount else path))
+            return mount, ""
+        return mount, self._guid_in(path[len(start) - 1 :] if mount else path)
 
     def _of_own_path(self, path: str) -> SiteLabel:
         """Label of the site in a path below that of the upstream."""
+        guid = self._guid_in(path)
+        return self._of_guid(guid) if guid else NO_SITE
+
+    def _guid_in(self, path: str) -> str:
         found = _SITE_IN_PATH.search(path)
         if found:
-            return self._of_guid(found[1].lower())
-        is_default = self._default_guid and _FHIR_OF_DEFAULT.match(path)
-        return self._of_guid(self._default_guid) if is_default else NO_SITE
+            return found[1].lower()
+        return self._default_guid if _FHIR_OF_DEFAULT.match(path) else ""
 
     def _of_guid(self, guid: str) -> SiteLabel:
         return SiteLabel(self._aliases.get(guid) or self._ids(guid), self._ids(guid))

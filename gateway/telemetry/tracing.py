@@ -1,15 +1,12 @@
 """Traces of one process, off unless `traces.endpoint` is set: then nothing of OpenTelemetry is imported."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Protocol
 from uuid import uuid4
 
-from starlette.requests import Request
-
-from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Handler
 from gateway.ledger.cost import Attribution
 from gateway.settings import Traces
@@ -21,11 +18,11 @@ from gateway.telemetry.tracing_spans import (
     SpanRecord,
     SpanSink,
     UpstreamSpans,
-    rejection_span,
+    unread_span,
 )
 
-#: Called with a request that was rejected while it was read, and the response to it.
-ReportRejection = Callable[[Request, Failure, Answer], None]
+#: Header fields of an ASGI scope.
+RawFields = Iterable[tuple[bytes, bytes]]
 AttributionOf = Callable[[FhirRequest], Attribution]
 
 
@@ -41,9 +38,10 @@ class Tracing:
         del upstream
         return client
 
-    def with_rejections(self, report: ReportRejection) -> ReportRejection:
-        """Wrap what counts the requests that are rejected while they are read."""
-        return report
+    def trace_answer(self, fields: RawFields, method: str, answer: Answer) -> str:
+        """Record the span of a failed request that no handler saw; return the id of its trace, if any."""
+        del fields, method, answer
+        return ""
 
     @asynccontextmanager
     async def export(self) -> AsyncIterator[None]:
@@ -80,16 +78,16 @@ class ExportedTracing(Tracing):
         """Wrap the client of an upstream, by the name of its dialect."""
         return UpstreamSpans(client, self, self._sampling, upstream)
 
-    def with_rejections(self, report: ReportRejection) -> ReportRejection:
-        """Wrap what counts the requests that are rejected while they are read."""
+    def trace_answer(self, fields: RawFields, method: str, answer: Answer) -> str:
+        """Record the span of a failed request that no handler saw; return the id of its trace, if any.
 
-        def report_with_span(request: Request, failure: Failure, answer: Answer) -> None:
-            report(request, failure, answer)
-            span = rejection_span(self._sampling, tuple(request.headers.items()), request.method, failure)
-            if span:
-                self.add(span)
-
-        return report_with_span
+        What succeeds without a handler has no span: it is no work.
+        """
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
+        trace_id, span = unread_span(self._sampling, headers, method, answer)
+        if span:
+            self.add(span)
+        return trace_id
 
     @asynccontextmanager
     async def export(self) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from gateway.exchange import FhirRequest, FhirResponse, Handler, Headers
 from gateway.http.cache_status import cache_outcome
 from gateway.http.headers import ATTEMPTS_HEADER
 from gateway.ledger.cost import Attribution
+from gateway.telemetry.access_log import CLIENT_LEFT_STATUS, Answer
 from gateway.telemetry.tracing_attributes import (
     OTHER_METHOD,
     AttributeValue,
@@ -166,18 +167,29 @@ class UpstreamSpans:
         return _request_attributes(request) | _answer_attributes(answer) | _without_empty(names)
 
 
-def rejection_span(sampling: Sampling, headers: Headers, method: str, failure: Failure) -> SpanRecord | None:
-    """Return the span of a request that was rejected while it was read; None if it is not recorded."""
+def unread_span(
+    sampling: Sampling, headers: Headers, method: str, answer: Answer
+) -> tuple[str, SpanRecord | None]:
+    """Return the trace id of a request that no handler saw, and its span: None if it is not recorded.
+
+    One that did not fail has none. One without a response, because its client left, has no status.
+    """
+    is_gone = answer.status == CLIENT_LEFT_STATUS
+    if answer.kind is None and not is_gone:
+        parent = _client_context(headers, with_state=False)
+        return parent.trace_id if parent else "", None
     trace, parent = sampling.trace_of(headers)
     if not trace.context.is_sampled:
-        return None
-    attributes = {
+        return trace.context.trace_id, None
+    status: dict[str, AttributeValue] = {} if is_gone else {"http.response.status_code": answer.status}
+    attributes = status | {
         "http.request.method": _known_method(method),
-        "http.response.status_code": failure.kind.status,
-        "error.type": failure.kind.code,
+        "error.type": answer.kind.code if answer.kind else CANCELLED,
         "url.template": "{path}",
     }
-    return _record(trace.context, parent, "server", time_ns(), permitted_attributes(attributes))
+    start = time_ns() - int(answer.seconds * 1e9)
+    span = _record(trace.context, parent, "server", start, permitted_attributes(attributes))
+    return trace.context.trace_id, span
 
 
 def _record(

@@ -7,10 +7,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.cache.prepared import AddedFields, RawHeader
-from gateway.telemetry.access_log import AccessLog, Answer
+from gateway.telemetry.access_log import Answer
 from gateway.web.cors import CorsPolicy, CorsRoute, with_added_fields
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import default_headers
+from gateway.web.unread_requests import UnreadRequests
 
 
 class CorsMiddleware:
@@ -21,10 +22,10 @@ class CorsMiddleware:
         app: ASGIApp,
         policy: CorsPolicy,
         preflight_fields: tuple[RawHeader, ...] = (),
-        access_log: AccessLog = AccessLog(),  # noqa: B008 - it has no state
+        unread: UnreadRequests = UnreadRequests(),  # noqa: B008 - it does not change
     ) -> None:
         self._app = app
-        self._access_log = access_log
+        self._unread = unread
         self._policy = policy
         self._preflight_fields = preflight_fields
 
@@ -42,7 +43,7 @@ class CorsMiddleware:
         if fields is None:
             return False
         own = default_headers(Request(scope))
-        self._access_log.log_unread(scope["path"], scope["method"], Answer(own["x-request-id"], 204, "", 0))
+        self._unread.report(scope, Answer(own["x-request-id"], 204))
         encoded = [(name.encode(), value.encode()) for name, value in own.items()]
         headers = [*encoded, *self._preflight_fields, *fields]
         await send({"type": "http.response.start", "status": 204, "headers": headers})

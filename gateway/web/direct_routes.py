@@ -9,9 +9,9 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.telemetry.access_log import AccessLog
 from gateway.web.cors import CorsPolicy
 from gateway.web.cors_middleware import CorsMiddleware
+from gateway.web.unread_requests import UnreadRequests
 
 #: Paths that reach the FHIR endpoint of practices by `gateway/upstream_routes.py`, with their parameters;
 #: of several routes that match, the first counts, and those of a FHIR base come first.
@@ -33,12 +33,12 @@ class DirectApplication(Starlette):
         self,
         fhir_endpoint: ASGIApp | None = None,
         cors: CorsPolicy | None = None,
-        access_log: AccessLog = AccessLog(),  # noqa: B008 - it has no state
+        unread: UnreadRequests = UnreadRequests(),  # noqa: B008 - it does not change
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self._cors = cors
-        self._access_log = access_log
+        self._unread = unread
         self._fhir_endpoint = self._with_cors(fhir_endpoint) if fhir_endpoint else None
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -46,7 +46,7 @@ class DirectApplication(Starlette):
         return self._with_cors(super().build_middleware_stack())
 
     def _with_cors(self, app: ASGIApp) -> ASGIApp:
-        return CorsMiddleware(app, self._cors, access_log=self._access_log) if self._cors else app
+        return CorsMiddleware(app, self._cors, unread=self._unread) if self._cors else app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, or the lifespan."""

@@ -48,7 +48,7 @@ _UPSTREAM_CONTENT_TEXT = (
 
 ReadRequest = Callable[[Request], Awaitable[FhirRequest]]
 #: Called with a request that was rejected while it was read, and how it was answered.
-ReportRejection = Callable[[Request, Failure, Answer], None]
+ReportRejection = Callable[[Request, Answer], None]
 
 
 class Endpoint:
@@ -140,8 +140,8 @@ class Endpoint:
     async def _reject(self, failure: Failure, request: Request, send: Send, started_at: float) -> None:
         response, identifier = error_response(failure), request_id_of(request)
         seconds, octets = perf_counter() - started_at, len(response.body)
-        answer = Answer(identifier, response.status, failure.kind.code, octets, seconds)
-        self._report_rejection(request, failure, answer)
+        answer = Answer(identifier, response.status, failure.kind, octets, seconds)
+        self._report_rejection(request, answer)
         await send_response(response, request, send, identifier)
 
 

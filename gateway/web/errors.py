@@ -29,7 +29,7 @@ from gateway.upstreams.failures import NOT_FHIR
 from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.web.browser import request_prefers_html
 from gateway.web.pages import html_page
-from gateway.web.request_notes import note_code
+from gateway.web.request_notes import note_failure
 from gateway.web.request_reader import request_id_of
 
 _log = structlog.get_logger()
@@ -173,7 +173,7 @@ async def not_found(request: Request, error: Exception) -> Response:
 
 
 def _error_page(failure: Failure, request: Request) -> Response:
-    note_code(request.scope, failure.kind.code)
+    note_failure(request.scope, failure.kind)
     title = _PAGE_TITLES[failure.kind.status]
     fields = dict(failure.headers) | default_headers(request)
     return html_page(request, title, _PAGE_BODY.format(title, failure.text), failure.kind.status, fields)
@@ -181,7 +181,7 @@ def _error_page(failure: Failure, request: Request) -> Response:
 
 def rejection_response(failure: Failure, request: Request) -> Response:
     """Response to a request that does not reach a handler."""
-    note_code(request.scope, failure.kind.code)
+    note_failure(request.scope, failure.kind)
     response = error_response(failure)
     return Response(response.body, response.status, dict(response.headers) | default_headers(request))
 

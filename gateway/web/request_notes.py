@@ -3,24 +3,27 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from gateway.errors.failure import FailureKind
+
 #: An ASGI scope, or uvicorn's own type of one.
 Scope = Mapping[str, Any]
 
-_CODE: Final = "failure_code"
+_FAILURE: Final = "failure"
 _EARLY_END: Final = "early_end"
 
 #: Why a request ended before its endpoint did: its client left, or its connection answered it.
 EarlyEnd = Literal["client-left", "answered", ""]
 
 
-def note_code(scope: Scope, code: str) -> None:
-    """Note the code of the failure with which a request is answered."""
-    _state_of(scope)[_CODE] = code
+def note_failure(scope: Scope, kind: FailureKind) -> None:
+    """Note the failure with which a request is answered; the first counts."""
+    _state_of(scope).setdefault(_FAILURE, kind)
 
 
-def code_of(scope: Scope) -> str:
-    """Code of the failure with which a request is answered; empty without one."""
-    return str(_state_of(scope).get(_CODE, ""))
+def failure_of(scope: Scope) -> FailureKind | None:
+    """Failure with which a request is answered; None without one."""
+    kind: FailureKind | None = _state_of(scope).get(_FAILURE)
+    return kind
 
 
 def note_early_end(scope: Scope, end: EarlyEnd) -> None:
@@ -32,6 +35,14 @@ def early_end_of(scope: Scope) -> EarlyEnd:
     """Why a request has ended already; empty if it has not."""
     end: EarlyEnd = _state_of(scope).get(_EARLY_END, "")
     return end
+
+
+def outcome_of(scope: Scope, kind: FailureKind) -> str:
+    """Code of the failure with which a request ends: that of its connection before that of its endpoint.
+
+    `client-left` if nobody gets the answer.
+    """
+    return "client-left" if early_end_of(scope) == "client-left" else (failure_of(scope) or kind).code
 
 
 def _state_of(scope: Scope) -> dict[str, Any]:

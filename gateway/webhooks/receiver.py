@@ -17,6 +17,7 @@ from gateway.stores.base import Store
 from gateway.stores.single_flight import SingleFlight
 from gateway.web import request_checks
 from gateway.web.errors import default_headers, internal_error, rejection_response
+from gateway.web.request_notes import outcome_of
 from gateway.webhooks.delivery import (
     MAX_BODY,
     REQUIRED_HEADERS,
@@ -127,7 +128,7 @@ class WebhookReceiver:
         return "accepted" if site else "unknown-site"
 
     def _reject(self, failure: Failure, request: Request) -> Response:
-        self._metrics.count_received(failure.kind.code)
+        self._metrics.count_received(outcome_of(request.scope, failure.kind))
         return rejection_response(failure, request)
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,6 +66,14 @@ class World:
     @property
     def requests(self) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["event"] == "request"]
+
+    def error_counts(self) -> Counter[tuple[str, str]]:
+        """Failures of the metrics by code and site."""
+        page = httpx.get(f"{self.server.url}/metrics", trust_env=False).text
+        pattern = r'^halo_gateway_errors_total{code="(.*)",site="(.*)"} (.*)$'
+        return Counter(
+            {(code, site): int(float(n)) for code, site, n in re.findall(pattern, page, re.MULTILINE)}
+        )
 
     def exchange(self, content: bytes) -> bytes:
         """What the gateway writes until it closes the connection."""
@@ -289,8 +298,10 @@ BROKEN = {
 
 @pytest.mark.parametrize("content", BROKEN, ids=range(len(BROKEN)))
 def test_refusal_of_the_connection_has_one_event(world: World, content: bytes) -> None:
+    before = world.error_counts()
     head = world.exchange(content).partition(b"\r\n\r\n")[0].decode()
     (line,) = world.requests
+    assert world.error_counts() - before == {(line["code"], line["site"]): 1}
     assert (line["status"], line["code"], line["site"]) == BROKEN[content]
     assert f"x-request-id: {line['request_id']}" in head
     assert int(head[9:12]) == line["status"]
@@ -309,9 +320,13 @@ def test_too_many_connections_and_late_bodies_have_one_event_each(emulator: Runn
         until(lambda: world.send("GET", f"{FHIR}/Patient/1").status_code == 503)
         assert b"x-request-id: late" in client.recv(65_536)
         overloaded, late = world.requests[-2:]
+        counts = world.error_counts()
     assert (overloaded["code"], overloaded["site"], overloaded["status"]) == ("overloaded", ALIAS, 503)
     assert (late["code"], late["request_id"], late["status"]) == ("request-timeout", "late", 408)
+    assert 300 <= late["ms"] < 30_000
     assert len({line["request_id"] for line in world.requests}) == len(world.requests)
+    codes = Counter(line["code"] for line in world.requests if "code" in line)
+    assert codes == {code: number for (code, _), number in counts.items()}
 
 
 #: Request lines of requests that are answered before their body.
@@ -344,6 +359,7 @@ def test_client_that_leaves_is_noted(world: World) -> None:
 
 
 def test_client_that_leaves_before_its_body_arrives_is_noted(world: World) -> None:
+    before = world.error_counts()
     head = f"POST {FHIR}/Patient HTTP/1.1\r\nHost: a\r\nOcp-Apim-Subscription-Key: demo-key\r\n"
     with connect(world.server) as client:
         client.sendall(f"{head}Content-Type: application/fhir+json\r\nContent-Length: 9\r\n\r\n{{".encode())
@@ -356,6 +372,45 @@ def test_client_that_leaves_before_its_body_arrives_is_noted(world: World) -> No
         True,
     )
     assert "code" not in line
+    assert world.error_counts() == before
+
+
+#: Heads that the connection or a middleware answers, sent with bad bytes of a body in one segment.
+ANSWERED_AT_ONCE = {
+    "preflight": f"OPTIONS {FHIR}/Patient HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n"
+    "Access-Control-Request-Method: GET\r\n",
+    "too many fields": f"POST {FHIR}/Patient HTTP/1.1\r\nHost: a\r\n" + "a: b\r\n" * 200,
+    "two hosts": f"POST {FHIR}/Patient HTTP/1.1\r\nHost: a\r\nHost: b\r\n",
+    "unknown path": "POST /zzyzx HTTP/1.1\r\nHost: a\r\n",
+    "webhook": "POST /hooks/halo HTTP/1.1\r\nHost: a\r\n",
+}
+
+
+@pytest.mark.parametrize("name", ANSWERED_AT_ONCE)
+def test_bad_body_that_comes_with_its_head_has_one_event(emulator: RunningEmulator, name: str) -> None:
+    content = f"{ANSWERED_AT_ONCE[name]}Transfer-Encoding: chunked\r\n\r\nZZ\r\n".encode()
+    origins = {"origins": ["https://a.example"]}
+    with world_of(emulator, cors=origins, webhooks={"secrets": [SECRET]}) as world:
+        head = world.exchange(content).partition(b"\r\n\r\n")[0].decode()
+        page = httpx.get(f"{world.server.url}/metrics", trust_env=False).text
+        assert sum(world.error_counts().values()) == 1
+        (line,) = world.requests
+    assert (int(head[9:12]), line["status"], line["code"]) == (400, 400, "bad-request")
+    assert f"x-request-id: {line['request_id']}" in head
+    assert ('webhooks_total{outcome="bad-request"} 1.0' in page) == (name == "webhook")
+
+
+def test_operators_port_logs_refusals(emulator: RunningEmulator) -> None:
+    app = create_app(settings_for(emulator.url))
+    with capture_logs() as lines, ThreadedServer(app.state.operators) as server:
+        statuses = [
+            httpx.request(method, server.url + path, trust_env=False).status_code
+            for method, path in (("GET", "/zzyzx"), ("POST", "/livez"), ("GET", "/livez"))
+        ]
+        named = httpx.get(f"{server.url}/livez", headers={"host": "zzyzx.example"}, trust_env=False)
+    assert (statuses, named.status_code) == ([404, 405, 200], 421)
+    codes = [line["code"] for line in lines if line["event"] == "request"]
+    assert codes == ["unknown-path", "method-not-allowed", "host-unknown"]
 
 
 def test_held_poll_whose_client_leaves_has_one_event() -> None:

@@ -8,6 +8,7 @@ from gateway.sites.mounted_names import (
     mount_in,
     mounted_name,
     site_at,
+    site_lookup_by_path,
     sites_at,
     split_pause,
 )
@@ -44,3 +45,18 @@ def test_site_at_a_mount_differs_by_its_name_only() -> None:
     assert site is not None
     assert (site.name, site.guid, site.zone) == (f"mnt/{SITE.name}", SITE.guid, SITE.zone)
     assert sites_at("", {GUID: SITE}.get)(GUID) is SITE
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (("", ""), None),
+        (("", GUID), SITE.name),
+        (("mnt", GUID), f"mnt/{SITE.name}"),
+        (("labs", ""), "labs"),
+        (("mnt", "unknown"), None),
+    ],
+)
+def test_site_in_a_path_has_the_name_of_its_mount(place: tuple[str, str], name: str | None) -> None:
+    site = site_lookup_by_path(lambda _: place, {GUID: SITE}.get)("/path")
+    assert (site and site.name) == name

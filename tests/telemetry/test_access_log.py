@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.requests import GUID, LABS, fhir_request
 
+from gateway.errors import catalog
 from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
 from gateway.http.cache_status import CacheStatus
 from gateway.telemetry.access_log import AccessLog, Answer, Sender, request_log_fields
@@ -80,7 +81,7 @@ def test_app_is_logged_where_apps_are_configured() -> None:
 )
 def test_unread_request_is_logged_by_method_and_site(method: str, logged: str) -> None:
     with capture_logs() as lines:
-        answer = Answer("r-1", 400, "bad-request", 9, 0.001)
+        answer = Answer("r-1", 400, catalog.BAD_REQUEST, 9, 0.001)
         AccessLog().log_unread(f"/integrator/sites/{GUID}/Zzyzx", method, answer, Sender("diary", "board"))
     (line,) = lines
     assert (line["method"], line["site_id"], line["caller"], line["app"]) == (

@@ -10,6 +10,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.ledger.cost import Attribution
+from gateway.telemetry.access_log import Answer
 from gateway.telemetry.tracing_attributes import permitted_attributes
 from gateway.telemetry.tracing_spans import (
     CANCELLED,
@@ -17,7 +18,7 @@ from gateway.telemetry.tracing_spans import (
     Sampling,
     SpanRecord,
     UpstreamSpans,
-    rejection_span,
+    unread_span,
 )
 from gateway.trace_context import RequestTrace, TraceContext, read_context
 
@@ -227,9 +228,11 @@ async def test_context_goes_upstream_only_if_set(propagate: bool, is_sampled: bo
 
 
 def test_rejected_request_has_a_span_without_its_path() -> None:
-    failure = Failure(catalog.BAD_REQUEST)
-    span = rejection_span(ALL, (SAMPLED, ("x-request-id", "Zzyzx")), "ZZYZX", failure)
+    answer = Answer("r-1", 400, catalog.BAD_REQUEST, seconds=2.0)
+    trace_id, span = unread_span(ALL, (SAMPLED, ("x-request-id", "Zzyzx")), "ZZYZX", answer)
     assert span is not None
+    assert (trace_id, span.context.trace_id) == (TRACE, TRACE)
+    assert span.end - span.start >= 2_000_000_000
     assert span.attributes == {
         "http.request.method": "_OTHER",
         "http.response.status_code": 400,
@@ -237,7 +240,20 @@ def test_rejected_request_has_a_span_without_its_path() -> None:
         "url.template": "{path}",
     }
     assert (span.parent_id, span.has_failed) == (PARENT, False)
-    assert rejection_span(NONE, (), "GET", failure) is None
+    assert unread_span(NONE, (SAMPLED,), "GET", answer) == (TRACE, None)
+    assert unread_span(NONE, (), "GET", answer) == ("", None)
+
+
+def test_unread_request_whose_client_left_is_cancelled() -> None:
+    trace_id, span = unread_span(ALL, (SAMPLED,), "POST", Answer("r-1", 499))
+    assert span is not None
+    assert (trace_id, span.attributes["error.type"], span.has_failed) == (TRACE, "cancelled", True)
+    assert "http.response.status_code" not in span.attributes
+
+
+def test_answer_without_work_has_the_trace_of_its_client_only() -> None:
+    assert unread_span(ALL, (SAMPLED,), "OPTIONS", Answer("r-1", 204)) == (TRACE, None)
+    assert unread_span(ALL, (), "OPTIONS", Answer("r-1", 204)) == ("", None)
 
 
 def test_ids_are_long_enough_and_differ() -> None:

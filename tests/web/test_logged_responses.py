@@ -12,13 +12,13 @@ from support.asgi import FHIR, asgi_request
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.fhir.interaction import Interaction
-from gateway.telemetry.access_log import AccessLog
 from gateway.web.errors import default_headers, rejection_response
 from gateway.web.logged_responses import LoggedResponses
 from gateway.web.request_notes import note_early_end
+from gateway.web.unread_requests import UnreadRequests
 
 pytestmark = pytest.mark.anyio
-LOGGED = LoggedResponses(AccessLog())
+LOGGED = LoggedResponses(UnreadRequests())
 
 
 async def respond(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Counters of rejected requests."""
+"""Reports of rejected requests."""
 
 import json
 
@@ -17,9 +17,10 @@ from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.names import ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
 from gateway.telemetry.access_log import Answer
-from gateway.web.rejections import EntryRejection, RejectionCounter
+from gateway.web.rejections import EntryRejection, RejectionReport
+from gateway.web.unread_requests import UnreadRequests
 
-ANSWER = Answer("r-1", 401, catalog.CREDENTIALS_MISSING.code, 9, 0.5)
+ANSWER = Answer("r-1", 401, catalog.CREDENTIALS_MISSING, 9, 0.5)
 UPSTREAM = "https://api.haloconnect.io"
 PROVED: tuple[Headers, ...] = (
     tuple(KEY.items()),
@@ -44,8 +45,10 @@ def ledger_key_of(request: Request, *, site: Site | None = None, fhir: bool = Tr
     """The ledger key under which a rejection is counted."""
     recorded = RecordingSink()
     recorder = recorder_of(recorded)
-    counter = RejectionCounter(recorder, {GUID: SITE}.get, site, fhir, upstream_url=UPSTREAM)
-    counter(request, Failure(catalog.CREDENTIALS_MISSING), ANSWER)
+    report = RejectionReport(
+        UnreadRequests(recorder=recorder), {GUID: SITE}.get, site, fhir, upstream_url=UPSTREAM
+    )
+    report(request, ANSWER)
     ((key, octets),) = recorded.lines
     assert (octets, recorded.codes) == (0, [catalog.CREDENTIALS_MISSING.code])
     return key
@@ -81,8 +84,8 @@ def test_rejection_of_stu3_is_counted_by_its_own_types() -> None:
     recorded = RecordingSink()
     recorder = recorder_of(recorded)
     for types in (STU3_RESOURCE_TYPES, RESOURCE_TYPES):
-        counter = RejectionCounter(recorder, {GUID: SITE}.get, types=types)
-        counter(site_request("ProcedureRequest/1"), Failure(catalog.CREDENTIALS_MISSING), ANSWER)
+        report = RejectionReport(UnreadRequests(recorder=recorder), {GUID: SITE}.get, types=types)
+        report(site_request("ProcedureRequest/1"), ANSWER)
     assert [key[3:5] for key, _ in recorded.lines] == [("ProcedureRequest", "read"), ("", "other")]
 
 
