@@ -131,7 +131,7 @@ IMPURE = {
     "telemetry/log_config.py": "asyncio clock structlog threading",
     "telemetry/metrics.py": "starlette",
     "telemetry/process_log.py": "structlog threading",
-    "telemetry/tracing.py": "asyncio starlette uuid",
+    "telemetry/tracing.py": "asyncio uuid",
     "telemetry/tracing_counts.py": "threading",
     "telemetry/tracing_export.py": "structlog threading",
     "telemetry/tracing_spans.py": "random time",

@@ -60,6 +60,7 @@ exactly one event `request`:
 - answers of the cache that are sent before anything is parsed (their lines may be up to 0.2 seconds late);
 - refusals before a request is read: not HTTP, too large, too slow, too many connections (these know no more
   than the site and the method, or less), unknown path, wrong method, missing credential;
+- preflights of pages of other origins (`OPTIONS`, 204): so a page that uses n URLs adds n lines;
 - each entry of a batch, under the id of the batch with `.0`, `.1` and so on. The batch has its own event,
   with `queries` 0, so that sums over all lines are right; if the gateway's shutdown cuts it off, entries
   without a response have none, and the event of the batch has their queries.
@@ -71,13 +72,20 @@ A client that leaves does not end its request, because it is billed or may write
 response that nobody received, and `client_left` is true. A request that ends with its client (a poll that is
 held open, or a body that did not arrive) has the `status` 499.
 
+A request ends once: the metrics `errors_total` and `webhooks_total`, the dashboard's failures, the span and
+the event have the same code. A status of 499 is no failure, so `errors_total` does not count it.
+
+`trace_id` is that of the client's `traceparent`, or of a recorded span. Answers of the cache that are sent
+before anything is parsed have none, nor has a request without `traceparent` that is not recorded.
+
 `queries` counts what the [ledger](ledger.md) counts as `billed` and `maybe-billed`: a request that shared the
 query of another has 0, and one that needed several, such as a split search or a retry, has all of them. A
 query in the background (`stale` with `detail=revalidating`) is in the ledger only.
 
 Health checks, `/metrics`, `/docs`, the front page and `/admin` have no event, unless the request is refused
-by its path or method. A connection beyond twice `server.max_connections` is closed before it sends a request:
-no event.
+by its path, its method or its host. What the operators' port refuses is in the log only: `errors_total` and
+the dashboard count requests to the gateway's own port. A connection beyond twice `server.max_connections` is
+closed before it sends a request: no event.
 """
 
 _EVENTS_INTRO = """

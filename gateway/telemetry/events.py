@@ -44,9 +44,10 @@ EVENTS: Mapping[str, Event] = {
             "queries": "upstream queries of this request that may be billed",
             "repairs": "applied [repairs](known-issues.md)",
             "bytes": "of the response's body, before compression",
-            "ms": "from the request's head to its response; of a prepared answer 0.0",
+            "ms": "from the request's head to its response; of a prepared answer 0.0; of what came too late,"
+            " how long it was awaited",
             "client_left": "only if true: the client left before the response was ready",
-            "trace_id": "only if [traces](observability.md) are on and the request has one",
+            "trace_id": "only if [traces](observability.md#traces) are on and the request has one",
         },
         "`code` names the cause; its advice is in errors.md",
     ),
