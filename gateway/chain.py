@@ -3,6 +3,7 @@
 A search at a practice passes these handlers, from the outside in:
 
 RequestSpans         one span per request, if traces are on        telemetry/tracing_spans.py
+RequestedForm        media type, content of a Binary; 406          web/requested_form.py
 ErrorHandler         Failure -> OperationOutcome                   web/errors.py
 BatchExecutor        sends each entry of a batch as one request    batch/executor.py
 SavingsMeter         counts requests answered without a query      ledger/metering.py
@@ -97,6 +98,7 @@ from gateway.upstreams.site_statements import SiteStatements
 from gateway.validation.write_validation import WriteValidation
 from gateway.web.errors import ErrorHandler
 from gateway.web.rejections import EntryRejection
+from gateway.web.requested_form import RequestedForm
 
 
 class Chain(NamedTuple):
@@ -163,7 +165,7 @@ def with_batches(handler: Handler, runtime: Runtime, repairs: Sequence[Repair]) 
     metered = SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs)
     reject = EntryRejection(runtime.recorder)
     batches = BatchExecutor(metered, alone, reject, runtime.settings, runtime.access_log.log)
-    return runtime.tracing.with_request_spans(ErrorHandler(batches))
+    return runtime.tracing.with_request_spans(RequestedForm(ErrorHandler(batches), runtime.recorder))
 
 
 def outlook_of(cache: ResponseCache, handlers: UpstreamHandlers | None) -> Outlook:
@@ -243,7 +245,7 @@ def with_held_polls(handler: Handler, runtime: Runtime, policies: RequestPolicie
 def with_observability(handler: Handler, runtime: Runtime, repairs: Sequence[Repair] = REPAIRS) -> Handler:
     """Wrap a handler in the outermost handlers of every chain; `repairs` are those that it applies."""
     metered = SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs)
-    return runtime.tracing.with_request_spans(ErrorHandler(metered))
+    return runtime.tracing.with_request_spans(RequestedForm(ErrorHandler(metered), runtime.recorder))
 
 
 def with_advice(handler: Handler, runtime: Runtime) -> Handler:

@@ -114,6 +114,8 @@ class RequestSpans:
         else:
             trace = RequestTrace(batch.context, batch.sent_fields)
         trace_id = trace.context.trace_id
+        if request.effects:
+            request.effects.trace_id = trace_id
         if not trace.context.is_sampled:
             unrecorded = await self._inner(request.replace(trace=trace))
             return unrecorded.replace(trace_id=trace_id) if trace_id else unrecorded

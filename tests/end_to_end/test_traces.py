@@ -213,3 +213,24 @@ def test_dead_collector_costs_spans_only(pair: Pair, tmp_path: Path) -> None:
         assert gateway.process.wait(20) == 0
         warnings = [line["event"] for line in gateway.lines() if line["level"] != "info"]
     assert [event for event in warnings if event != "configuration"] in ([], ["traces-not-exported"])
+
+
+def test_refusals_and_entries_name_the_trace(pair: Pair, collector: Collector) -> None:
+    entries = [{"request": {"method": "GET", "url": url}} for url in ("Zzyzx/1", "Patient/1")]
+    batch = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}).encode()
+    with traced_gateway(pair, collector) as base, capture_logs() as lines:
+        for method, path, headers, body in (
+            ("GET", "/zzyzx", {}, b""),
+            ("GET", f"{FHIR}/Patient/1", {next(iter(KEY)): ""}, b""),
+            ("PUT", f"{FHIR}/metadata", {}, b""),
+            ("GET", f"{FHIR}/Patient/1", {"x-many": "a"} | {f"x-{n}": "a" for n in range(150)}, b""),
+            ("POST", FHIR, {"content-type": "application/fhir+json"}, batch),
+        ):
+            fields = KEY | SAMPLED | headers
+            httpx.request(method, base + path, headers=fields, content=body, trust_env=False, timeout=30)
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [line["status"] for line in requests] == [404, 401, 405, 431, 404, 200, 200]
+    assert {line.get("trace_id") for line in requests} == {TRACE}
+    refused = [attributes_of(span) for span in collector.spans if span.name.endswith(" {path}")]
+    codes = ["unknown-path", "credentials-missing", "method-not-allowed", "headers-too-many"]
+    assert sorted(str(each["error.type"]) for each in refused) == sorted(codes)

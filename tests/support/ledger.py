@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from support.requests import GUID
+from support.requests import GUID, NOW
 
 from gateway.http.proved_callers import ProvedCallers
 from gateway.ledger.cost import Attribution, CostClass, LedgerKey
+from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
+from gateway.ledger.recorder import Recorder
 
 
 def ledger_names(callers: Mapping[str, CallerConfig] | None = None, *sites: str) -> LedgerNames:
@@ -56,3 +58,9 @@ class RecordingSink:
     @property
     def codes(self) -> list[str]:
         return [code for _, code in self.failures]
+
+
+def recorder_of(sink: RecordingSink) -> Recorder:
+    """A recorder that knows the synthetic site, and no caller."""
+    names = LedgerNames(ProvedCallers(lambda: 0.0), ConfiguredNames({}, {GUID}))
+    return Recorder(sink, DailyUsage(lambda _: None), sink, names, now=lambda: NOW)

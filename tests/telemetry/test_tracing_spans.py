@@ -10,6 +10,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.ledger.cost import Attribution
+from gateway.request_effects import RequestEffects
 from gateway.telemetry.access_log import Answer
 from gateway.telemetry.tracing_attributes import permitted_attributes
 from gateway.telemetry.tracing_spans import (
@@ -260,3 +261,16 @@ def test_ids_are_long_enough_and_differ() -> None:
     contexts = [ALL.trace_of(())[0].context for _ in range(100)]
     assert {(len(context.trace_id), len(context.span_id)) for context in contexts} == {(32, 16)}
     assert len({context.trace_id for context in contexts}) == 100
+
+
+@pytest.mark.parametrize("sampling", [ALL, NONE])
+async def test_request_that_is_cut_off_leaves_its_trace_id(sampling: Sampling) -> None:
+    async def cut_off(_: FhirRequest) -> FhirResponse:
+        raise asyncio.CancelledError
+
+    effects = RequestEffects()
+    request = fhir_request("Patient/1", headers=(SAMPLED,)).replace(effects=effects)
+    handler = RequestSpans(cut_off, Spans(), sampling, attribution_of)
+    with pytest.raises(asyncio.CancelledError):
+        await handler(request)
+    assert effects.trace_id == TRACE

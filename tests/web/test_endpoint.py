@@ -1,16 +1,20 @@
 """ASGI endpoint: headers, media types and rejections."""
 
+import asyncio
+
 import pytest
 from starlette.requests import Request
 from starlette.types import Message
 from structlog.testing import capture_logs
 from support.asgi import FHIR, asgi_request
+from support.ledger import RecordingSink, recorder_of
 from support.requests import fhir_request, json_response
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.web.endpoint import Endpoint
+from gateway.web.requested_form import RequestedForm
 
 pytestmark = pytest.mark.anyio
 
@@ -35,11 +39,35 @@ async def call_endpoint(
         sent.append(message)
 
     with capture_logs():
-        await Endpoint(read_request, handler)(request.scope, request.receive, send)
+        await Endpoint(read_request, RequestedForm(handler, recorder_of(RecordingSink())))(
+            request.scope, request.receive, send
+        )
     start, end = sent
     fields = [(name.decode(), value.decode("latin-1")) for name, value in start["headers"]]
     assert len(dict(fields)) == len(fields), "a header is sent twice"
     return start["status"], dict(fields), end["body"]
+
+
+@pytest.mark.parametrize("is_ended", [False, True], ids=["bug", "cut off"])
+async def test_answer_to_an_interrupted_request_keeps_queries_and_trace(is_ended: bool) -> None:
+    async def interrupted(request: FhirRequest) -> FhirResponse:
+        assert request.effects
+        request.effects.queries, request.effects.trace_id = 1, "abc"
+        raise asyncio.CancelledError if is_ended else ValueError
+
+    async def read_request(request: Request) -> FhirRequest:
+        return fhir_request("Patient/1")
+
+    async def send(message: Message) -> None:
+        del message
+
+    request = asgi_request(f"{FHIR}/Patient/1")
+    with capture_logs() as lines:
+        endpoint = Endpoint(read_request, interrupted, has_ended=lambda: is_ended)
+        await endpoint(request.scope, request.receive, send)
+    (line,) = [line for line in lines if line["event"] == "request"]
+    assert (line["queries"], line["trace_id"]) == (1, "abc")
+    assert line["code"] == ("gateway-shutdown" if is_ended else "gateway-error")
 
 
 async def test_response_has_the_default_headers() -> None:

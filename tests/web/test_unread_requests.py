@@ -5,14 +5,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from support.asgi import FHIR, asgi_request
-from support.ledger import RecordingSink
-from support.requests import NOW, SITE
+from support.ledger import RecordingSink, recorder_of
+from support.requests import SITE
 
 from gateway.errors import catalog
-from gateway.http.proved_callers import ProvedCallers
-from gateway.ledger.daily_usage import DailyUsage
-from gateway.ledger.names import ConfiguredNames, LedgerNames
-from gateway.ledger.recorder import Recorder
 from gateway.telemetry.access_log import AccessLog, Answer
 from gateway.telemetry.tracing import Tracing
 from gateway.web.request_notes import note_early_end
@@ -36,8 +32,7 @@ class KeptAnswers(Tracing):
 def report(end: Any, answer: Answer = LATE, *, has_scope: bool = True) -> tuple[Any, ...]:
     """Log lines, codes of the metrics, failures of the dashboard and traced answers of a request."""
     sink, tracing = RecordingSink(), KeptAnswers()
-    names = LedgerNames(ProvedCallers(lambda: 0.0), ConfiguredNames({}, {SITE.guid}))
-    recorder = Recorder(sink, DailyUsage(lambda _: None), sink, names, now=lambda: NOW)
+    recorder = recorder_of(sink)
     scope = {**asgi_request(f"{FHIR}/Patient").scope, "state": {}}
     if end:
         note_early_end(scope, end)
