@@ -108,13 +108,16 @@ class Recorder:
         app: str = "",
         *,
         request_id: str = "",
+        in_ledger: bool = True,
     ) -> Attribution:
         """Count a request rejected before it was read, as free; `caller` and `app` as in `FhirRequest`.
 
-        `kind`: None if its client left, which is no failure. Return to whom it is attributed.
+        `kind`: None if its client left, which is no failure. `in_ledger`: whether it was one for an upstream,
+        which the ledger has; the others are failures only. Return to whom it is attributed.
         """
         attribution = self._attribution_for(site, headers, interaction, caller, app or self._unread_app)
-        self.count_requests(attribution, CostClass.FREE)
+        if in_ledger:
+            self.count_requests(attribution, CostClass.FREE)
         if kind is not None:
             self.record_failure(attribution, kind, request_id)
         return attribution

@@ -54,12 +54,13 @@ class UnreadRequests:
         if ended is None:
             return
         path, method = (scope["path"], scope["method"]) if scope else ("", "")
+        is_for_upstream = origin is not None
         origin = origin or Origin(self._site_in_path(path), interaction=interaction)
-        sender = self._count(ended, origin)
+        sender = self._count(ended, origin, in_ledger=is_for_upstream)
         trace_id = self._tracing.trace_answer(scope["headers"] if scope else (), method, ended)
         self._access_log.log_unread(path, method, ended._replace(trace_id=trace_id), sender)
 
-    def _count(self, answer: Answer, origin: Origin) -> Sender:
+    def _count(self, answer: Answer, origin: Origin, *, in_ledger: bool) -> Sender:
         """Count a request that failed, or whose client left; return its sender."""
         is_counted = answer.kind is not None or answer.status == CLIENT_LEFT_STATUS
         if self._recorder is None or not is_counted:
@@ -71,6 +72,7 @@ class UnreadRequests:
             answer.kind,
             origin.caller,
             request_id=answer.request_id,
+            in_ledger=in_ledger,
         )
         return Sender(attribution.caller, attribution.app, origin.interaction)
 
