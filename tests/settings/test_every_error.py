@@ -50,6 +50,28 @@ def test_setting_that_is_wrong_does_not_seem_to_be_missing(tmp_path: Path) -> No
     assert line.startswith("cache.redis.url: must be a Redis URL")
 
 
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ('[upstream]\nurl = "localhost"\n[ledger]\nrequired = true\n', {"upstream.url", "ledger.required"}),
+        (
+            '[cache]\nmax_body = "8 MB"\n[server]\nmax_total_body = 2000000\n',
+            {"cache.max_body", "server.max_total_body"},
+        ),
+        (
+            '[upstream]\nurl = "localhost"\n[cache]\nprofile = "fast"\nredis.url = "redis://localhost"\n',
+            {"upstream.url", "cache.profile", "cache"},
+        ),
+        ('[apps.a]\nuser_agent = 1\n[apps.b]\npurpose = "display"\n', {"apps.a.user_agent", "apps.b"}),
+        ('[cache]\nredis = 1\n[ledger]\nstore = "redis"\n', {"cache.redis"}),
+        ('[sql]\nmax_body = "8 MB"\n[server]\nmax_body = 400000000\n', {"sql.max_body", "server.max_total_body"}),
+        ('[[pauses.rules]]\nid = "a"\nscope = "site"\nseconds = 1\ncode = 1\n', {"pauses.rules.0.code"}),
+    ],
+)
+def test_setting_of_equal_last_name_hides_no_fault(text: str, settings: set[str], tmp_path: Path) -> None:
+    assert {line.partition(":")[0] for line in lines_of(text, tmp_path)} == settings
+
+
 def test_valid_configuration_has_no_error_and_stays_as_it_is() -> None:
     values = {
         "log": {"level": "info"},
