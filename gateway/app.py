@@ -216,7 +216,7 @@ def _dashboard_routes(runtime: Runtime, admin: AdminEndpoints, routes: list[Rout
         SignInAttempts(runtime.monotonic),
         lambda request: client_address(request, server),
     )
-    return Dashboard(OperatorsApi(routes, admin.token), door, usual_zone(runtime.settings)).routes()
+    return Dashboard(OperatorsApi(routes, admin.token), door).routes()
 
 
 def _starlette(routes: list[Route], **options: Any) -> Starlette:

@@ -18,6 +18,7 @@ def date_facts_json(site: Site | None) -> dict[str, Any] | None:
         return None
     support = site.date_support
     return {
+        "timeZone": str(site.zone),
         "verifiedBy": site.verified_by or None,
         "clocks": _by_name(support.column_time_zones),
         "precision": _by_name(support.date_precision),

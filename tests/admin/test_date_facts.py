@@ -23,6 +23,7 @@ def test_facts_are_those_of_the_configuration() -> None:
         verified_by="probe 2026-11-28, engine 3.1",
     )
     assert date_facts_json(site) == {
+        "timeZone": str(SITE.zone),
         "verifiedBy": "probe 2026-11-28, engine 3.1",
         "clocks": {"*.*": "site", "Slot.start": "UTC"},
         "precision": {"*.onset-date": "mixed-year"},

@@ -56,6 +56,7 @@ async def test_closed_site_has_all_fields(operator: Operator) -> None:
         "failures": 0,
         "timesOpened": 0,
         "dates": {
+            "timeZone": "Australia/Sydney",
             "verifiedBy": None,
             "clocks": {},
             "precision": {},

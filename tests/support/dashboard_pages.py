@@ -32,6 +32,7 @@ class FixedEndpoints:
     """Endpoints that record what they get."""
 
     answers: dict[str, Any] = field(default_factory=dict)
+    reads: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     writes: list[tuple[str, Any]] = field(default_factory=list)
     missed: list[dict[str, str]] = field(default_factory=list)
 
@@ -44,6 +45,7 @@ class FixedEndpoints:
         }
 
     async def read(self, request: Request) -> Response:
+        self.reads.append((request.url.path, dict(request.query_params)))
         site = site_json(dates=None, retries={"spent": 0, "left": 1}, successor=None, pageSizes=[])
         site["knownIssues"] = {"engine": None, "issues": []}
         answers = {

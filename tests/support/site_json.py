@@ -4,6 +4,15 @@ from typing import Any
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000b"
 SINCE = "2026-07-01T11:00:00+00:00"
+#: Facts about the dates, which only the full JSON has.
+DATES = {
+    "timeZone": "Australia/Sydney",
+    "verifiedBy": "probe 2026-07-01",
+    "clocks": {"Patient._lastUpdated": "utc", "Slot.start": "site", "Slot.end": "site"},
+    "precision": {},
+    "labels": {},
+    "periods": "overlap",
+}
 PAUSE = {
     "pause": "site:quota",
     "rule": "quota",

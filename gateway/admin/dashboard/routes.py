@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -23,9 +23,10 @@ from gateway.admin.dashboard.practice import practice
 from gateway.admin.dashboard.practice_list import practice_list
 from gateway.admin.dashboard.sessions import COOKIE_NAME, SESSION_SECONDS, Session, cookie_value
 from gateway.admin.requests import INVALID_SITE
+from gateway.dates.timezones import load_zone
 from gateway.errors.failure import Failure
 from gateway.fhir.resource_types import RESOURCE_TYPES
-from gateway.ledger.day_report import day_time
+from gateway.sites.mounted_names import guid_in
 from gateway.web.errors import default_headers, internal_error
 from gateway.web.pages import relative_root
 
@@ -48,11 +49,10 @@ _NOT_REACHED_HTML = Markup('<p class="fail">{}</p>\n')
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """Pages over the operators' endpoints; `zone`: the time zone whose midnight begins a day."""
+    """Pages over the operators' endpoints."""
 
     api: OperatorsApi
     door: Door
-    zone: tzinfo = UTC
 
     def routes(self) -> list[Route]:
         """Return the routes of pages and forms."""
@@ -98,8 +98,7 @@ class Dashboard:
         status = await self._status_of(site)
         guid = status["site"]
         history = await self.api.get("/admin/history", site=guid)
-        day = day_time(datetime.fromtimestamp(self.door.now(), UTC), self.zone).day
-        today = await self._part("/admin/ledger", {"site": guid, "since": day})
+        today = await self._part("/admin/ledger", {"site": guid_in(guid), "since": self._day_at(status)})
         body = practice(status, history, today, relative_root(request), self._token(session))
         return self._page(request, session, status["name"], body)
 
@@ -175,6 +174,11 @@ class Dashboard:
         (status,) = (await self.api.get("/admin/sites", site=site))["sites"]
         fields: Fields = status
         return fields
+
+    def _day_at(self, status: Fields) -> str:
+        """Return the practice's own day, as the ledger counts it: no row of it has a later one."""
+        zone = load_zone(status["dates"]["timeZone"]) if status["dates"] else UTC
+        return datetime.fromtimestamp(self.door.now(), zone).date().isoformat()
 
     async def _part(self, path: str, query: dict[str, str]) -> Fields | str:
         """Return the JSON of an endpoint, or what went wrong with it: the rest of the page is still shown."""

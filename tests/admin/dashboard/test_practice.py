@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from support.site_json import GUID, PAUSE, SINCE, site_json
+from support.site_json import DATES, GUID, PAUSE, SINCE, site_json
 
 from gateway.admin.dashboard.practice import practice
 
@@ -12,13 +12,6 @@ ISSUES = [
     {"issue": "error-envelope", "state": "unknown", "since": None, "source": None},
     {"issue": "last-updated-offset", "state": "broken", "since": SINCE, "source": "probe"},
 ]
-DATES = {
-    "verifiedBy": "probe 2026-07-01",
-    "clocks": {"Patient._lastUpdated": "utc", "Slot.start": "site", "Slot.end": "site"},
-    "precision": {},
-    "labels": {},
-    "periods": "overlap",
-}
 TODAY = {
     "totals": {"billed": {"queries": 3, "bytes": 900}, "free": {"queries": 0, "bytes": 0}},
     "savedShare": 0.25,

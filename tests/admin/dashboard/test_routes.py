@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.dashboard_pages import KEY, NOW, SAME_ORIGIN, SESSION, SIGNED_IN, DashboardPages
 from support.operators import TOKEN
-from support.site_json import GUID
+from support.site_json import DATES, GUID, SINCE, site_json
 
 from gateway.admin.dashboard.sessions import COOKIE_NAME, session_of
 
@@ -79,6 +79,26 @@ async def test_form_does_what_the_endpoint_does(path: str, written: tuple[str, o
     pages = DashboardPages()
     await pages.post(path, **FORMS[path])
     assert pages.group.writes == [written]
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("Pacific/Midway", "2027-01-14"),
+        ("Australia/Sydney", "2027-01-15"),
+        ("Pacific/Kiritimati", "2027-01-15"),
+        ("", "2027-01-15"),
+    ],
+)
+@pytest.mark.parametrize("key", [GUID, f"mnt/{GUID}"])
+async def test_today_of_a_practice_is_its_own_day(zone: str, day: str, key: str) -> None:
+    pages = DashboardPages()
+    dates = DATES | {"timeZone": zone} if zone else None
+    site = site_json(dates=dates, retries={"spent": 0, "left": 1}, successor=None, pageSizes=[], site=key)
+    site["knownIssues"] = {"engine": None, "issues": []}
+    pages.group.answers["/admin/sites"] = {"asOf": SINCE, "sites": [site]}
+    assert (await pages.get(f"/admin/practices/{key}")).status_code == 200
+    assert ("/admin/ledger", {"site": GUID, "since": day}) in pages.group.reads
 
 
 async def test_sign_in_sets_a_cookie_for_the_pages_only() -> None:
