@@ -1,15 +1,30 @@
 """List of all sites with what it costs little to read, for operators of many practices."""
 
 from collections.abc import Mapping
+from enum import IntEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.admin.site_status import SiteStatusReader
+from gateway.exchange import Site
 from gateway.resilience.circuit import CLOSED, Circuit
 from gateway.resilience.pause_rules import Pause
 from gateway.sites.mounted_names import mount_in, mounted_name
 
+_NO_LOAD: Final = (0, 0)
 _NO_PAUSES: Mapping[str, Pause] = MappingProxyType({})
+
+
+class Trouble(IntEnum):
+    """What is wrong with a site, the worst first."""
+
+    CIRCUIT_OPEN = 0
+    PAUSED = 1
+    TRIAL = 2
+    NO_TIME_ZONE = 3
+    FAILING = 4
+    WAITING = 5
+    NONE = 9
 
 
 class SiteBrief(NamedTuple):
@@ -30,27 +45,88 @@ class SiteBrief(NamedTuple):
     has_zone: bool
     dates_verified_by: str
 
-    @property
-    def is_troubled(self) -> bool:
-        """Whether the site has failures, pauses or a queue, or no time zone."""
-        return bool(self.circuit.failures or self.pauses or self.queue_length or not self.has_zone)
+
+class BriefSelection(NamedTuple):
+    """Which sites a list shows: whose name or GUID contains a text, and at most how many; None: all."""
+
+    is_troubled: bool = False
+    contains: str = ""
+    limit: int | None = None
 
 
-async def read_site_briefs(reader: SiteStatusReader) -> list[SiteBrief]:
-    """Read all configured sites, and others with an open circuit, pause or load, by GUID."""
+class BriefList(NamedTuple):
+    """Briefs of the sites that a selection shows, the number that it finds, and that of all sites."""
+
+    briefs: list[SiteBrief]
+    found: int
+    total: int
+
+
+class _Row(NamedTuple):
+    """A site in the order of the list."""
+
+    trouble: Trouble
+    sort_name: str
+    guid: str
+    name: str
+    site: Site | None
+
+
+async def read_site_briefs(reader: SiteStatusReader, selection: BriefSelection) -> BriefList:
+    """Read configured sites, and others with an open circuit, pause or load, the most troubled first.
+
+    Only what orders the sites is read for all: a page shows few of thousands.
+    """
     circuits, pauses, load = await reader.circuits(), await reader.pauses_by_site(), reader.load()
-    sites = {guid: reader.find_site(guid) for guid in sorted({*load, *circuits, *pauses} - {""})}
-    return [
+    now, rows = reader.now(), list[_Row]()
+    guids = {*load, *circuits, *pauses} - {""}
+    for guid in guids:
+        site = reader.find_site(guid)
+        name = mounted_name(mount_in(guid), site.name) if site else reader.site_name(guid)
+        is_waiting, lacks_zone = load.get(guid, _NO_LOAD)[1] > 0, site is None and reader.is_configured(guid)
+        trouble = _trouble(circuits.get(guid), now, (guid in pauses, lacks_zone, is_waiting))
+        rows.append(_Row(trouble, name.lower(), guid, name, site))
+    found = sorted(_selected(rows, selection), key=_order)
+    briefs = [
         SiteBrief(
-            guid,
-            mounted_name(mount_in(guid), site.name) if site else reader.site_name(guid),
-            reader.is_configured(guid),
-            circuits.get(guid, CLOSED),
-            pauses.get(guid, _NO_PAUSES),
-            *load.get(guid, (0, 0)),
-            *reader.known_engine(guid),
-            site is not None,
-            site.verified_by if site else "",
+            row.guid,
+            row.name,
+            reader.is_configured(row.guid),
+            circuits.get(row.guid, CLOSED),
+            pauses.get(row.guid, _NO_PAUSES),
+            *load.get(row.guid, _NO_LOAD),
+            *reader.known_engine(row.guid),
+            row.site is not None,
+            row.site.verified_by if row.site else "",
         )
-        for guid, site in sites.items()
+        for row in found[: selection.limit]
     ]
+    return BriefList(briefs, len(found), len(guids))
+
+
+def _order(row: _Row) -> tuple[Trouble, str, str]:
+    return row[:3]
+
+
+def _selected(rows: list[_Row], selection: BriefSelection) -> list[_Row]:
+    if selection.is_troubled:
+        rows = [row for row in rows if row.trouble is not Trouble.NONE]
+    wanted = selection.contains.strip().lower()
+    return [row for row in rows if wanted in row.sort_name or wanted in row.guid] if wanted else rows
+
+
+def _trouble(circuit: Circuit | None, now: float, others: tuple[bool, bool, bool]) -> Trouble:
+    """Return the worst trouble of a site; `others`: whether it is paused, lacks a time zone, has a queue."""
+    is_paused, lacks_zone, is_waiting = others
+    state = circuit.state(now) if circuit else "closed"
+    if state == "open":
+        return Trouble.CIRCUIT_OPEN
+    if is_paused:
+        return Trouble.PAUSED
+    if state == "half-open":
+        return Trouble.TRIAL
+    if lacks_zone:
+        return Trouble.NO_TIME_ZONE
+    if circuit and circuit.failures:
+        return Trouble.FAILING
+    return Trouble.WAITING if is_waiting else Trouble.NONE

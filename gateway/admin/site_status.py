@@ -130,14 +130,12 @@ class SiteStatusReader:
         return pauses
 
     async def circuits(self, only_guid: str = "") -> dict[str, Circuit]:
-        """Circuits of the sites with failures, by GUID; of several upstreams the worst.
-
-        With `only_guid`, of other sites only those that this process has seen.
-        """
+        """Circuits of the sites with failures, or of one, by GUID; of several upstreams the worst."""
         circuits: dict[str, Circuit] = {}
-        guids = (guid_in(only_guid),) if only_guid else self._configured_guids
+        guids, only_site = () if only_guid else self._configured_guids, guid_in(only_guid)
         for handlers in self._upstreams_of(only_guid) if only_guid else self._upstream_handlers:
-            for guid, circuit in (await handlers.circuits.troubled_circuits(guids)).items():
+            found = await handlers.circuits.troubled_circuits(guids, only_site=only_site)
+            for guid, circuit in found.items():
                 key = mounted_name(handlers.mount_of_practices, guid)
                 circuits[key] = worse_circuit(circuits.get(key, CLOSED), circuit)
         return circuits

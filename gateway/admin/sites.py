@@ -1,6 +1,7 @@
 """Endpoints `/admin/sites` and `/admin/pauses`: status of sites, keys and pauses, and their reset."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from gateway.admin.requests import (
     query_parameters,
     utc_timestamp,
 )
-from gateway.admin.site_briefs import SiteBrief, read_site_briefs
+from gateway.admin.site_briefs import BriefSelection, SiteBrief, read_site_briefs
 from gateway.admin.site_status import CIRCUIT, KeyStatus, SiteStatus, SiteStatusReader
 from gateway.admin.upstream_handlers import site_of_pause
 from gateway.paging.page_size import PageSizeEstimate
@@ -57,29 +58,37 @@ class SiteEndpoints:
 
     async def get_sites(self, request: Request) -> Response:
         """Return the status of all sites, or of one, and of all keys, or a brief list. Raises Failure 400."""
-        parameters = query_parameters(request, ("site", "view"))
+        parameters = query_parameters(request, ("site", "view", "contains", "limit"))
         site, view = parameters.get("site", ""), parameters.get("view", _VIEWS[0])
-        if view not in _VIEWS or (site and view != _VIEWS[0]):
+        is_full = view == _VIEWS[0]
+        if (
+            view not in _VIEWS
+            or (not is_full and site)
+            or (is_full and {"contains", "limit"} & {*parameters})
+        ):
             raise bad_request(_VIEW_USAGE, "http.view")
-        if view in _BRIEF_VIEWS:
-            return await self._brief_response(_BRIEF_VIEWS[view])
+        if not is_full:
+            selection = BriefSelection(view == "troubled", parameters.get("contains", ""), _limit(parameters))
+            return await self._brief_response(selection)
         statuses = await self.status_reader.site_statuses(self.site_names.require_key(site) if site else "")
         now, key_statuses = self.status_reader.now(), await self.status_reader.key_statuses()
         keys = [_key_json(status, now) for status in key_statuses]
         return json_response({"sites": list(map(self._site_json, statuses)), "keys": keys}, self.now())
 
-    async def _brief_response(self, is_shown: Callable[[SiteBrief], bool]) -> Response:
-        briefs = await read_site_briefs(self.status_reader)
-        shown = [self._brief_json(brief) for brief in briefs if is_shown(brief)]
-        return json_response({"practices": len(briefs), "sites": shown, "keys": []}, self.now())
+    async def _brief_response(self, selection: BriefSelection) -> Response:
+        briefs, found, total = await read_site_briefs(self.status_reader, selection)
+        numbers = {"practices": total, "found": found}
+        return json_response(
+            {**numbers, "sites": list(map(self._brief_json, briefs)), "keys": []}, self.now()
+        )
 
     async def get_pauses(self, request: Request) -> Response:
         """Return the pause rules, of which the first match applies, and all pauses. Raises Failure 400."""
-        query_parameters(request, ())
+        limit = _limit(query_parameters(request, ("limit",)))
         rules = [_rule_json(rule) for rule in self.status_reader.pause_rules]
-        return json_response(
-            {"rules": rules, "pauses": self._pauses_json(await self.status_reader.pauses())}, self.now()
-        )
+        pauses = sorted((await self.status_reader.pauses()).items())
+        shown = self._pauses_json(dict(pauses[:limit]))
+        return json_response({"rules": rules, "found": len(pauses), "pauses": shown}, self.now())
 
     async def reset_site(self, request: Request) -> Response:
         """Close the circuit of a site and clear its pauses, or one of its pauses. Raises Failure 400."""
@@ -154,13 +163,14 @@ class SiteEndpoints:
 
     def _pause_json(self, name: str, pause: Pause) -> dict[str, Any]:
         mount, scope_key = split_pause(name)
-        key = caller_of(scope_key)
+        key, site = caller_of(scope_key), site_of_pause(name)
         return {
             "pause": name,
             "rule": pause.rule,
             "scope": pause.scope,
             "reason": pause.code,
-            "site": site_of_pause(name) or None,
+            "site": site or None,
+            "siteName": self.status_reader.site_name(site) if site else None,
             "upstream": mount or None,
             "caller": self.status_reader.caller_name(key) if key else None,
             "since": utc_timestamp(pause.since),
@@ -168,14 +178,21 @@ class SiteEndpoints:
         }
 
 
-#: Lists with what it costs little to read, and which sites each shows.
-_BRIEF_VIEWS: Mapping[str, Callable[[SiteBrief], bool]] = {
-    "brief": lambda _: True,
-    "troubled": lambda brief: brief.is_troubled,
-}
-_VIEWS = ("full", *_BRIEF_VIEWS)
-_VIEW_USAGE = "view must be full, brief or troubled; the last two list practices, so send no site with them."
+_VIEWS = ("full", "brief", "troubled")
+_VIEW_USAGE = (
+    "view must be full, brief or troubled; the last two list practices, so send no site with them, and contains"
+    " and limit only with them."
+)
+_LIMIT_USAGE = "limit must be a whole number of 1 to 999999999."
 _RESET_USAGE = 'Send JSON like {"pause": "<name in /admin/pauses>"}. Other members are not allowed.'
+
+
+def _limit(parameters: Mapping[str, str]) -> int | None:
+    """Return the maximum number of rows; None without one. Raises Failure 400."""
+    text = parameters.get("limit")
+    if text is not None and not re.fullmatch("[1-9][0-9]{0,8}", text):
+        raise bad_request(_LIMIT_USAGE, "http.limit")
+    return None if text is None else int(text)
 
 
 def _rule_json(rule: PauseRule) -> dict[str, Any]:

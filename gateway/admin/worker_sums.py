@@ -49,7 +49,15 @@ def worst_sites(responses: Sequence[Fields]) -> Fields:
     for key in (key for response in responses for key in response["keys"]):
         name = key["upstream"], key["caller"]
         keys[name] = key if name not in keys else _joint_key(keys[name], key)
-    return responses[0] | {"sites": list(sites.values()), "keys": list(keys.values())}
+    return (
+        responses[0] | _most_found(responses) | {"sites": list(sites.values()), "keys": list(keys.values())}
+    )
+
+
+def _most_found(responses: Sequence[Fields]) -> Fields:
+    """Return how many rows were found, of which a limit may show fewer."""
+    numbers = [response["found"] for response in responses if "found" in response]
+    return {"found": max(numbers)} if numbers else {}
 
 
 def _worse_site(one: Fields, other: Fields) -> Fields:
@@ -96,7 +104,8 @@ def _joint_key(one: Fields, other: Fields) -> Fields:
 
 def all_pauses(responses: Sequence[Fields]) -> Fields:
     """Return the pauses of all workers; their rules are the same."""
-    return responses[0] | {"pauses": _all_pauses(*(response["pauses"] for response in responses))}
+    pauses = _all_pauses(*(response["pauses"] for response in responses))
+    return responses[0] | _most_found(responses) | {"pauses": pauses}
 
 
 def all_resets(responses: Sequence[Fields]) -> Fields:

@@ -88,14 +88,22 @@ class CircuitRegistry:
         copy = self._replicated_circuits.fresh_copy(name)
         return copy and (copy[1] or CLOSED)
 
-    async def troubled_circuits(self, sites: Iterable[str] = ()) -> dict[str, Circuit]:
-        """Circuits with recent failures by site: the worst of its own and its callers' in this process."""
-        names = {*sites, *self._replicated_circuits.names()}
+    async def troubled_circuits(
+        self, sites: Iterable[str] = (), *, only_site: str = ""
+    ) -> dict[str, Circuit]:
+        """Circuits with recent failures by site: the worst of its own and its callers' in this process.
+
+        `only_site`: of no other.
+        """
+        known = self._replicated_circuits.names()
+        if only_site:
+            known = tuple(name for name in known if name.startswith(only_site))
         circuits: dict[str, Circuit] = {}
-        for name in sorted(names):
-            site, circuit = name.partition(":")[0], await self.circuit_of(name, fresh=True)
-            if circuit != CLOSED:
-                circuits[site] = worse_circuit(circuits.get(site, CLOSED), circuit)
+        names = {*sites, *known, *filter(None, (only_site,))}
+        for name, circuit in (await self._replicated_circuits.read_all(names)).items():
+            site = name.partition(":")[0]
+            if circuit.failures or circuit != CLOSED:
+                circuits[site] = worse_circuit(circuits[site], circuit) if site in circuits else circuit
         return circuits
 
     async def close_circuit(self, site: str) -> None:

@@ -63,7 +63,9 @@ def _plain_context(error: ErrorDetails) -> dict[str, Any]:
     return {name: value for name, value in error.get("ctx", {}).items() if name != "error"}
 
 
-def _without(values: dict[str, Any], errors: Iterable[ErrorDetails]) -> tuple[dict[str, Any], set[SettingName]]:
+def _without(
+    values: dict[str, Any], errors: Iterable[ErrorDetails]
+) -> tuple[dict[str, Any], set[SettingName]]:
     """Return a copy without what is invalid, and the names of what was left out; of an item, its list's."""
     result, removed = _copy(values), set[SettingName]()
     for path in sorted({tuple(_path_to(values, error)) for error in errors}, key=_latest_first):

@@ -2,29 +2,95 @@
 
 import pytest
 from support.requests import GUID
+from support.site_json import PAUSE, site_json
 from support.site_status import ENGINE, OFFLINE, QUIET, STRANGE, FaultyUpstream
 
-from gateway.admin.site_briefs import read_site_briefs
+from gateway.admin.dashboard.practice_states import practice_state
+from gateway.admin.site_briefs import BriefSelection, SiteBrief, Trouble, _trouble, read_site_briefs
+from gateway.resilience.circuit import CLOSED, Circuit
 from gateway.sites.issue_states import Observation
 
 pytestmark = pytest.mark.anyio
 
 
+ALL, TROUBLED = BriefSelection(), BriefSelection(is_troubled=True)
+
+
+async def briefs_of(halo: FaultyUpstream, selection: BriefSelection = ALL) -> dict[str, SiteBrief]:
+    """Briefs by GUID."""
+    return {brief.guid: brief for brief in (await read_site_briefs(halo.status_reader, selection)).briefs}
+
+
 async def test_configured_sites_are_listed_without_trouble() -> None:
-    briefs = await read_site_briefs(FaultyUpstream().status_reader)
-    assert [(brief.guid, brief.is_configured, brief.is_troubled) for brief in briefs] == [
-        (guid, True, False) for guid in sorted((GUID, QUIET))
-    ]
+    halo = FaultyUpstream()
+    briefs = await briefs_of(halo)
+    assert {guid: brief.is_configured for guid, brief in briefs.items()} == {GUID: True, QUIET: True}
+    assert await read_site_briefs(halo.status_reader, TROUBLED) == ([], 0, 2)
 
 
 async def test_failing_site_is_troubled_also_if_it_is_not_configured() -> None:
     halo = FaultyUpstream()
     for guid in (GUID, STRANGE):
         await halo.fail_once(OFFLINE, guid=guid)
-    briefs = {brief.guid: brief for brief in await read_site_briefs(halo.status_reader)}
-    assert [briefs[guid].is_troubled for guid in (GUID, QUIET, STRANGE)] == [True, False, True]
+    briefs = await briefs_of(halo, TROUBLED)
+    assert briefs.keys() == {GUID, STRANGE}
     assert not briefs[STRANGE].is_configured
     assert briefs[GUID].circuit.reason == "practice-offline"
+
+
+async def test_most_troubled_sites_are_read_up_to_a_limit() -> None:
+    halo = FaultyUpstream()
+    await halo.fail_once(OFFLINE, guid=STRANGE)
+    for limit, expected in ((1, [STRANGE]), (2, [STRANGE, *sorted_names(await briefs_of(halo))[:1]])):
+        found = await read_site_briefs(halo.status_reader, BriefSelection(limit=limit))
+        assert ([brief.guid for brief in found.briefs], found.found, found.total) == (expected, 3, 3)
+
+
+def sorted_names(briefs: dict[str, SiteBrief]) -> list[str]:
+    return sorted({GUID, QUIET}, key=lambda guid: briefs[guid].name.lower())
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [("", True), (f" {GUID[5:20].upper()}", True), ("no such name", False), (".*", False)],
+)
+async def test_text_finds_names_and_guids(text: str, is_found: bool) -> None:
+    halo = FaultyUpstream()
+    assert (GUID in await briefs_of(halo, BriefSelection(contains=text))) is is_found
+    name = (await briefs_of(halo))[GUID].name.upper()
+    assert GUID in await briefs_of(halo, BriefSelection(contains=name))
+
+
+OPEN = Circuit(failures=2, times_opened=1, open_until=100.0, last_failure_at=1.0, reason="practice-offline")
+PAUSED_SITE, NO_ZONE, WAITING = (True, False, False), (False, True, False), (False, False, True)
+NOTHING = (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("circuit", "now", "others", "trouble"),
+    [
+        (OPEN, 99, PAUSED_SITE, Trouble.CIRCUIT_OPEN),
+        (OPEN, 100, PAUSED_SITE, Trouble.PAUSED),
+        (OPEN, 100, NO_ZONE, Trouble.TRIAL),
+        (Circuit(failures=1), 0, NO_ZONE, Trouble.NO_TIME_ZONE),
+        (Circuit(failures=1), 0, WAITING, Trouble.FAILING),
+        (None, 0, WAITING, Trouble.WAITING),
+        (None, 0, NOTHING, Trouble.NONE),
+    ],
+)
+def test_worst_trouble_is_the_rank_of_the_page(
+    circuit: Circuit | None, now: float, others: tuple[bool, bool, bool], trouble: Trouble
+) -> None:
+    assert _trouble(circuit, now, others) is trouble
+    is_paused, lacks_zone, is_waiting = others
+    site = site_json(
+        state=(circuit or CLOSED).state(now),
+        failures=(circuit or CLOSED).failures,
+        pauses=[PAUSE] if is_paused else [],
+        datesVerifiedBy=None if lacks_zone else "probe",
+        waiting=int(is_waiting),
+    )
+    assert practice_state(site).rank == trouble
 
 
 async def test_engine_and_broken_issues_are_those_that_this_process_knows() -> None:
@@ -35,6 +101,6 @@ async def test_engine_and_broken_issues_are_those_that_this_process_knows() -> N
         ("error-envelope", "", "right"),
     ]
     await halo.issue_states.observe(GUID, [Observation(*each) for each in seen])
-    briefs = {brief.guid: brief for brief in await read_site_briefs(halo.status_reader)}
+    briefs = await briefs_of(halo)
     assert (briefs[GUID].engine, briefs[GUID].broken_issues) == (ENGINE, 1)
     assert briefs[QUIET].broken_issues == 0

@@ -166,9 +166,13 @@ async def test_reset_of_a_closed_site_is_no_error(operator: Operator) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "content", "text"),
     [
-        ("GET", "/admin/sites?sites=1", "", "Allowed: site, view."),
+        ("GET", "/admin/sites?sites=1", "", "Allowed: site, view, contains, limit."),
         ("GET", "/admin/sites?site=elsewhere", "", "Halo GUID"),
-        ("GET", "/admin/pauses?site=1", "", "Allowed: none."),
+        ("GET", "/admin/pauses?site=1", "", "Allowed: limit."),
+        ("GET", "/admin/pauses?limit=0", "", "limit must be"),
+        ("GET", "/admin/sites?view=brief&limit=x", "", "limit must be"),
+        ("GET", "/admin/sites?limit=1", "", "contains and limit"),
+        ("GET", "/admin/sites?contains=", "", "contains and limit"),
         ("POST", "/admin/sites/elsewhere/reset", "", "Halo GUID"),
         ("POST", f"/admin/sites/{GUID}/reset", '{"pauses":[]}', "Send JSON"),
         ("POST", f"/admin/sites/{GUID}/reset", f'{{"pause":"site:{QUIET}"}}', "another practice"),

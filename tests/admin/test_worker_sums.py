@@ -141,6 +141,12 @@ def test_intervals_are_summed_by_their_start() -> None:
     assert own["intervals"] == [interval("10:00", 1), interval("10:05", 2)]
 
 
+def test_number_found_is_that_of_the_worker_that_finds_most() -> None:
+    numbers = ({"found": 3}, {"found": 5}, {"found": 4})
+    assert worst_sites([{"sites": [], "keys": []} | each for each in numbers])["found"] == 5
+    assert all_pauses([{"pauses": []} | each for each in numbers])["found"] == 5
+
+
 def test_brief_site_is_in_its_worst_state() -> None:
     brief = {"site": "guid", "secondsLeft": 0, "failures": 0, "pauses": [], "running": 1, "waiting": 0}
     one = brief | {"state": "closed", "engine": None, "brokenIssues": 3}

@@ -62,9 +62,7 @@ def ledger_path(tmp_path: Path) -> Path:
 def app_of(path: Path, upstream: Upstream | None) -> Starlette:
     ledger = {"path": str(path), "price_per_query": 0.02, "currency": "AUD"}
     rule = {"id": "lunch", "message_pattern": "for lunch", "scope": "site", "seconds": 3600}
-    settings = dashboard_settings(
-        "https://halo.example", PRACTICES, ledger=ledger, pauses={"rules": [rule]}
-    )
+    settings = dashboard_settings("https://halo.example", PRACTICES, ledger=ledger, pauses={"rules": [rule]})
     transport = httpx.MockTransport(upstream) if upstream else None
     with capture_logs():
         return create_app(settings, transport=transport)

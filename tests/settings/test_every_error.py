@@ -64,7 +64,10 @@ def test_setting_that_is_wrong_does_not_seem_to_be_missing(tmp_path: Path) -> No
         ),
         ('[apps.a]\nuser_agent = 1\n[apps.b]\npurpose = "display"\n', {"apps.a.user_agent", "apps.b"}),
         ('[cache]\nredis = 1\n[ledger]\nstore = "redis"\n', {"cache.redis"}),
-        ('[sql]\nmax_body = "8 MB"\n[server]\nmax_body = 400000000\n', {"sql.max_body", "server.max_total_body"}),
+        (
+            '[sql]\nmax_body = "8 MB"\n[server]\nmax_body = 400000000\n',
+            {"sql.max_body", "server.max_total_body"},
+        ),
         ('[[pauses.rules]]\nid = "a"\nscope = "site"\nseconds = 1\ncode = 1\n', {"pauses.rules.0.code"}),
     ],
 )

@@ -49,9 +49,9 @@ class FixedEndpoints:
         site = site_json(dates=None, retries={"spent": 0, "left": 1}, successor=None, pageSizes=[])
         site["knownIssues"] = {"engine": None, "issues": []}
         answers = {
-            "/admin/sites": {"asOf": SINCE, "practices": 1, "sites": [site]},
+            "/admin/sites": {"asOf": SINCE, "practices": 1, "found": 1, "sites": [site]},
             "/admin/history": {"asOf": SINCE, "intervals": []},
-            "/admin/pauses": {"asOf": SINCE, "pauses": []},
+            "/admin/pauses": {"asOf": SINCE, "found": 0, "pauses": []},
             "/admin/failures": {"asOf": SINCE, "failures": []},
             "/admin/ledger": {"totals": {}, "savedShare": 0.0},
         }

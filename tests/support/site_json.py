@@ -19,6 +19,7 @@ PAUSE = {
     "scope": "site",
     "reason": "upstream-quota",
     "site": GUID,
+    "siteName": "harbour",
     "upstream": None,
     "caller": None,
     "since": SINCE,

@@ -43,12 +43,11 @@ def section(id_: str, title: str, body: Markup) -> Markup:
 
 def overview(parts: Mapping[str, Fields | str], root: str, token: str) -> Markup:
     """Return the page; each part is the JSON of an endpoint, or the text of what went wrong with it."""
-    names = _site_names(parts["sites"])
     sections = (
         ("practices", "Practices with a problem", "sites", lambda fields: _problems(fields, root)),
         ("today", "Today", "today", _today),
         ("hours", "Last six hours", "history", charts),
-        ("pauses", "Pauses", "pauses", lambda fields: pauses_table(fields, names, root, token)),
+        ("pauses", "Pauses", "pauses", lambda fields: pauses_table(fields, root, token)),
         ("failures", "Latest failures", "failures", _failures),
         ("spend", "Callers and apps", "today", _spend),
         ("cache", "Cache", "cache", _cache),
@@ -66,14 +65,9 @@ def _part(fields: Fields | str, render: Any) -> Markup:
     return rendered
 
 
-def _site_names(sites: Fields | str) -> Mapping[str, str]:
-    """Names of the sites by GUID, among them all that are paused."""
-    return {} if isinstance(sites, str) else {site["site"]: site["name"] for site in sites["sites"]}
-
-
 def _problems(fields: Fields, root: str) -> Markup:
     troubled = with_problem(fields["sites"])
-    more = len(troubled) - MAX_ROWS
+    more = fields["found"] - MAX_ROWS
     note = _NOTE_HTML.format(f"and {more:,} more") if more > 0 else Markup()
     rows = practice_table(troubled[:MAX_ROWS], root, fields["asOf"], "No practice has a problem.")
     return rows + note + _ALL_HTML.format(root, fields["practices"])
@@ -232,13 +226,13 @@ def _cache(fields: Fields) -> Markup:
     return problem + _NOTE_HTML.format(note) + table("Outcomes by type", columns, rows, "No request yet.")
 
 
-def pauses_table(fields: Fields, names: Mapping[str, str], root: str, token: str) -> Markup:
-    """Return the pauses with a button to end each; `names` of sites by GUID."""
+def pauses_table(fields: Fields, root: str, token: str) -> Markup:
+    """Return the pauses with a button to end each."""
     rows = [
         (
             each["rule"],
             each["scope"],
-            names.get(each["site"] or "", each["site"]) or each["upstream"] or NONE,
+            each["siteName"] or each["upstream"] or NONE,
             each["caller"] or NONE,
             each["reason"],
             time_text(each["since"]),
@@ -248,6 +242,6 @@ def pauses_table(fields: Fields, names: Mapping[str, str], root: str, token: str
         for each in fields["pauses"][:MAX_ROWS]
     ]
     columns = ("Rule", "Applies to", "Practice", "Caller", "Reason", "Since (UTC)", "Until (UTC)", "Action")
-    more = len(fields["pauses"]) - len(rows)
+    more = fields["found"] - len(rows)
     note = _NOTE_HTML.format(f"and {more:,} more, listed by halo-gateway sites") if more else Markup()
     return table("Pauses", tuple(map(Column, columns)), rows, "Nothing is paused.") + note

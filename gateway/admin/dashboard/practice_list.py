@@ -8,7 +8,6 @@ from markupsafe import Markup
 
 from gateway.admin.dashboard.practice_states import (
     dates_text,
-    find_sites,
     page_of,
     practice_state,
     problems_first,
@@ -59,11 +58,10 @@ def _cells(site: dict[str, Any], root: str, now: str) -> tuple[Cell, ...]:
     )
 
 
-def practice_list(fields: dict[str, Any], root: str, query: str, number: str) -> Markup:
-    """Return the page of practices whose name or GUID contains the query."""
-    found = problems_first(find_sites(fields["sites"], query))
-    page = page_of(found, number)
-    text = f"{len(found):,} of {len(fields['sites']):,} practices, those with a problem first."
+def practice_list(fields: dict[str, Any], root: str, query: str, number: int) -> Markup:
+    """Return the page of practices whose name or GUID contains the query, as the JSON has them."""
+    page = page_of(problems_first(fields["sites"]), number, fields["found"])
+    text = f"{fields['found']:,} of {fields['practices']:,} practices, those with a problem first."
     rows = practice_table(page.items, root, fields["asOf"], "No practice matches.")
     return _SEARCH_HTML.format(query, text) + rows + _page_links(query, page.number, page.page_count)
 

@@ -55,12 +55,6 @@ def with_problem(sites: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [site for site in problems_first(sites) if practice_state(site).rank != _FINE.rank]
 
 
-def find_sites(sites: Iterable[dict[str, Any]], query: str) -> list[dict[str, Any]]:
-    """Return the sites whose name or GUID contains a text, in any case; all if it is empty."""
-    wanted = query.strip().lower()
-    return [site for site in sites if wanted in site["name"].lower() or wanted in site["site"]]
-
-
 class Page(NamedTuple):
     """One page of a list; `number` and `page_count` from 1."""
 
@@ -69,11 +63,16 @@ class Page(NamedTuple):
     page_count: int
 
 
-def page_of(items: Sequence[dict[str, Any]], number: str) -> Page:
-    """Return a page by the text of its number; the first or the last if there is no such page."""
-    count = max(1, -(-len(items) // PAGE_SIZE))
-    wanted = int(number) if number.isascii() and number.isdigit() and len(number) < len(str(_MAX_PAGE)) else 1
-    page = min(max(wanted, 1), count)
+def page_number(text: str) -> int:
+    """Return the number of a page; 1 if the text is none."""
+    is_number = text.isascii() and text.isdigit() and len(text) < len(str(_MAX_PAGE))
+    return max(int(text), 1) if is_number else 1
+
+
+def page_of(items: Sequence[dict[str, Any]], number: int, found: int) -> Page:
+    """Return a page by its number, or the last; `items`: those found, at least up to that page."""
+    count = max(1, -(-found // PAGE_SIZE))
+    page = min(number, count)
     return Page(items[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], page, count)
 
 

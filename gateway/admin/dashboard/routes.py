@@ -18,9 +18,10 @@ from gateway.admin.dashboard.door import Door, Refusal, SignInNeeded, require_ow
 from gateway.admin.dashboard.forms import purge_confirmation, sign_in_form
 from gateway.admin.dashboard.frame import dashboard_page
 from gateway.admin.dashboard.operators_api import ApiError, Fields, OperatorsApi
-from gateway.admin.dashboard.overview import overview
+from gateway.admin.dashboard.overview import MAX_ROWS, overview
 from gateway.admin.dashboard.practice import practice
 from gateway.admin.dashboard.practice_list import practice_list
+from gateway.admin.dashboard.practice_states import PAGE_SIZE, page_number
 from gateway.admin.dashboard.sessions import COOKIE_NAME, SESSION_SECONDS, Session, cookie_value
 from gateway.admin.requests import INVALID_SITE
 from gateway.dates.timezones import load_zone
@@ -33,10 +34,10 @@ from gateway.web.pages import relative_root
 PageEndpoint = Callable[[Request], Awaitable[Response]]
 #: Endpoints of the first page, with their parameters.
 _PARTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
-    "sites": ("/admin/sites", {"view": "troubled"}),
+    "sites": ("/admin/sites", {"view": "troubled", "limit": str(MAX_ROWS)}),
     "today": ("/admin/today", {}),
     "history": ("/admin/history", {}),
-    "pauses": ("/admin/pauses", {}),
+    "pauses": ("/admin/pauses", {"limit": str(MAX_ROWS)}),
     "failures": ("/admin/failures", {}),
     "cache": ("/admin/cache", {}),
 }
@@ -87,9 +88,10 @@ class Dashboard:
     async def show_practices(self, request: Request) -> Response:
         """Return a page of the list of practices. Raises Refusal, SignInNeeded or ApiError."""
         session, query = self.door.require_reader(request), request.query_params
-        fields = await self.api.get("/admin/sites", view="brief")
-        wanted = query.get("q", "")[:_MAX_QUERY]
-        body = practice_list(fields, relative_root(request), wanted, query.get("page", "1"))
+        wanted, number = query.get("q", "")[:_MAX_QUERY], page_number(query.get("page", "1"))
+        limit = str(number * PAGE_SIZE)
+        fields = await self.api.get("/admin/sites", view="brief", contains=wanted, limit=limit)
+        body = practice_list(fields, relative_root(request), wanted, number)
         return self._page(request, session, "Practices", body)
 
     async def show_practice(self, request: Request) -> Response:

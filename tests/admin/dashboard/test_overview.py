@@ -65,10 +65,10 @@ BUDGET = {
 def parts(**changes: Any) -> dict[str, Any]:
     intervals = [{"start": SINCE, "queries": 1, "saved": 2, "failures": 0}]
     return {
-        "sites": {"asOf": SINCE, "practices": 1_200, "sites": [site_json(pauses=[PAUSE])]},
+        "sites": {"asOf": SINCE, "practices": 1_200, "found": 1, "sites": [site_json(pauses=[PAUSE])]},
         "today": today(caps=[CAP], practicesWithCaps=5, budgets=[BUDGET]),
         "history": {"asOf": SINCE, "intervals": intervals},
-        "pauses": {"asOf": SINCE, "rules": [], "pauses": [PAUSE]},
+        "pauses": {"asOf": SINCE, "rules": [], "found": 1, "pauses": [PAUSE]},
         "failures": {"asOf": SINCE, "failures": [FAILURE]},
         "cache": {
             "profile": "balanced",
@@ -133,9 +133,10 @@ def test_long_lists_are_cut_with_a_word() -> None:
         sites={
             "asOf": SINCE,
             "practices": many,
-            "sites": [site_json(str(n), waiting=1) for n in range(many)],
+            "found": many,
+            "sites": [site_json(str(n), waiting=1) for n in range(MAX_ROWS)],
         },
-        pauses={"asOf": SINCE, "pauses": [PAUSE] * many},
+        pauses={"asOf": SINCE, "found": many, "pauses": [PAUSE] * MAX_ROWS},
         today=today(callers=[{"caller": str(n), **SPENDER} for n in range(many)]),
     )
     html = overview(fields, "../", "")
@@ -146,8 +147,8 @@ def test_values_are_escaped() -> None:
     evil = dict.fromkeys(("code", "text", "lastSite", "lastRequestId"), EVIL)
     fields = parts(
         failures={"asOf": SINCE, "failures": [FAILURE | evil]},
-        sites={"asOf": SINCE, "practices": 1, "sites": [site_json(EVIL, waiting=1, engine=EVIL)]},
-        pauses={"asOf": SINCE, "pauses": [PAUSE | {"rule": EVIL, "caller": EVIL}]},
+        sites={"asOf": SINCE, "practices": 1, "found": 1, "sites": [site_json(EVIL, waiting=1, engine=EVIL)]},
+        pauses={"asOf": SINCE, "found": 1, "pauses": [PAUSE | {"rule": EVIL, "caller": EVIL}]},
     )
     html = overview(fields, "../", EVIL)
     assert EVIL not in html

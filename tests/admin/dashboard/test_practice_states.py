@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from support.site_json import GUID, PAUSE, SINCE, site_json
+from support.site_json import PAUSE, SINCE, site_json
 
 from gateway.admin.dashboard.practice_states import (
     PAGE_SIZE,
     dates_text,
-    find_sites,
+    page_number,
     page_of,
     practice_state,
     problems_first,
@@ -53,26 +53,18 @@ def test_problems_come_first_then_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "is_found"),
-    [("", True), (" HARB", True), (GUID[5:20].upper(), True), ("hill", False), (".*", False)],
-)
-def test_query_finds_names_and_guids(query: str, is_found: bool) -> None:
-    assert find_sites([site_json()], query) == ([site_json()] if is_found else [])
-
-
-@pytest.mark.parametrize(
     ("number", "expected"),
     [("1", 1), ("3", 3), ("4", 3), ("0", 1), ("-1", 1), ("x", 1), ("", 1), ("²", 1), ("9" * 5_000, 1)],
 )
 def test_page_is_the_nearest_that_exists(number: str, expected: int) -> None:
     items = [site_json(str(each)) for each in range(2 * PAGE_SIZE + 1)]
-    page = page_of(items, number)
+    page = page_of(items, page_number(number), len(items))
     assert (page.number, page.page_count) == (expected, 3)
     assert list(page.items) == items[(expected - 1) * PAGE_SIZE :][:PAGE_SIZE]
 
 
 def test_list_without_practices_has_one_page() -> None:
-    assert page_of([], "1") == ([], 1, 1)
+    assert page_of([], 1, 0) == ([], 1, 1)
 
 
 def test_dates_are_known_by_their_proof() -> None:
