@@ -27,8 +27,8 @@ class PurgeRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Responses to purge: those of a site, of one type, or those that may concern one patient."""
 
     site: str
-    type: str = ""
-    patient: Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]{0,64}$")] = ""
+    type: str | None = None
+    patient: Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]{1,64}$")] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class CacheEndpoints:
         """Purge responses. Raises Failure 400."""
         query_parameters(request, ())
         purge = await json_body(request, PurgeRequest, _PURGE_USAGE)
-        site = self.site_names.require_guid(purge.site)
-        if purge.type and purge.type not in RESOURCE_TYPES:
+        site = self.site_names.require_served(purge.site)
+        if purge.type is not None and purge.type not in RESOURCE_TYPES:
             raise bad_request("type must be a resource type of FHIR R4, with a capital.", "type")
-        await self.purge_responses(site, purge.type, purge.patient)
+        await self.purge_responses(site, purge.type or "", purge.patient or "")
         scope = "patient" if purge.patient else "type" if purge.type else "site"
-        _log.info("cache-purged", site=self.site_names.display_name(site), what=scope, type=purge.type)
+        _log.info("cache-purged", site=self.site_names.display_name(site), what=scope, type=purge.type or "")
         fields = {"purged": scope, "site": site, "longestAge": self.longest_age(site)}
         return json_response(fields, self.now())
 

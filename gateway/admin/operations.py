@@ -105,6 +105,10 @@ class Operations:
     def _site_of(self, guid: str) -> Site | None:
         return self._mounts.get(guid) or self.find_site(guid)
 
+    def _is_served(self, guid: str) -> bool:
+        """Whether a practice is in the configuration, or has the time zone of `sites.default`."""
+        return guid in self.settings.sites or self.find_site(guid) is not None
+
     def admin_endpoints(
         self,
         read_rows: Callable[[str, str], list[LedgerRow]],
@@ -115,7 +119,8 @@ class Operations:
         """Admin endpoints; without a token only for a separate port."""
         token, sites = self.settings.admin.token, self.settings.sites
         aliases = {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE}
-        names, flush = SiteNames(aliases, self._mounts, SiteIds(sites), self._halo_mounts), self._flush_hits
+        names = SiteNames(aliases, self._mounts, SiteIds(sites), self._halo_mounts, self._is_served)
+        flush = self._flush_hits
         groups = (
             LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports, flush),
             TodayEndpoints(day_source, cap_statuses, self.now, app_reports, flush),

@@ -23,18 +23,34 @@ _MAX_BODY_BYTES = 10_000
 INVALID_SITE = "site must be a Halo GUID, or an alias of the configuration."
 _AMBIGUOUS_ALIAS = "Several practices have this alias. Send the Halo GUID of the practice."
 
+_NOT_SERVED = (
+    "The configuration does not name this practice, and sites.default has no time zone: correct the GUID."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SiteNames:
     """Aliases of practices, by GUID, and names of mounted upstreams, each of which is one site.
 
-    `halo_mounts`: names of those with practices of their own, whose keys and names begin with it.
+    `halo_mounts`: names of those with practices of their own, whose keys and names begin with it. `is_served`:
+    whether the gateway serves the practice of a GUID.
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
     mounts: Collection[str] = ()
     ids: Callable[[str], str] = field(default_factory=SiteIds)
     halo_mounts: Collection[str] = ()
+    is_served: Callable[[str], bool] = lambda _: True
+
+    def require_served(self, site: str) -> str:
+        """GUID of a practice that the gateway serves, or name of a mount. Raises Failure 400.
+
+        The responses of others are never stored, so that a purge of one is that of a mistyped GUID.
+        """
+        guid = self.require_guid(site)
+        if guid not in self.mounts and not self.is_served(guid):
+            raise bad_request(_NOT_SERVED, "site")
+        return guid
 
     def guid_of(self, site: str) -> str:
         """GUID of an alias; any other text in lower case."""

@@ -21,6 +21,7 @@ from gateway.cli.options import (
     errors_as_click_exceptions,
     host_option,
     load_settings,
+    require_site,
     workers_option,
 )
 from gateway.cli.server_command import ServerCommand, start_log
@@ -178,7 +179,7 @@ def _probe_sql(settings: configuration.Settings, guid: str, key: dict[str, str],
         "ledger --by app --csv --period month",
     ),
 )
-@click.option("--site", default="", show_default=False, help="Halo GUID or alias of one practice.")
+@click.option("--site", callback=require_site, help="Halo GUID or alias of one practice.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, in the practice's time zone.")
 @click.option("--csv", is_flag=True, help="One line per day and cost class, to reconcile with the invoice.")
 @click.option("--by", type=click.Choice(["app"]), help="Totals by app; with --csv, to charge costs.")

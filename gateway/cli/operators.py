@@ -8,7 +8,13 @@ from typing import Any, Final
 import click
 
 from gateway.cli.documentation import known_issues_table
-from gateway.cli.options import CommandWithExamples, config_option, errors_as_click_exceptions, load_settings
+from gateway.cli.options import (
+    CommandWithExamples,
+    config_option,
+    errors_as_click_exceptions,
+    load_settings,
+    require_site,
+)
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.settings.spelling import nearest_word
 
@@ -16,7 +22,7 @@ _MAX_PORT: Final = 65_535
 _URL: Final = re.compile(
     r"https?://(?:[^/?#@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^/?#@:\[\]]+)(?::(\d{1,9}))?(/[^?#]*)?"
 )
-_PATIENT_ID: Final = re.compile(r"[A-Za-z0-9\-.]{0,64}")
+_PATIENT_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 def _require_url(_: click.Context, __: click.Parameter, url: str) -> str:
@@ -26,18 +32,20 @@ def _require_url(_: click.Context, __: click.Parameter, url: str) -> str:
     return url
 
 
-def _require_type(_: click.Context, __: click.Parameter, name: str) -> str:
-    if name and name not in RESOURCE_TYPES:
+def _require_type(_: click.Context, __: click.Parameter, name: str | None) -> str:
+    if name is not None and name not in RESOURCE_TYPES:
         nearest = nearest_word(name, RESOURCE_TYPES)
         hint = f"did you mean {nearest}?" if nearest else "write, for example, Appointment"
         raise click.BadParameter(f"no such resource type in R4; {hint}")
-    return name
+    return name or ""
 
 
-def _require_patient_id(_: click.Context, __: click.Parameter, name: str) -> str:
-    if not _PATIENT_ID.fullmatch(name):
-        raise click.BadParameter("must be an id of at most 64 letters, digits, - and ., such as 1234")
-    return name
+def _require_patient_id(_: click.Context, __: click.Parameter, name: str | None) -> str:
+    if name is not None and not _PATIENT_ID.fullmatch(name):
+        raise click.BadParameter(
+            "must be an id of 1 to 64 letters, digits, - and ., such as 1234; leave the option out to purge all"
+        )
+    return name or ""
 
 
 _url_option = click.option(
@@ -57,19 +65,15 @@ _url_option = click.option(
         "purge --site harbour --patient 1234",
     ),
 )
-@click.option("--site", required=True, help="Halo GUID or alias of the practice.")
+@click.option("--site", required=True, callback=require_site, help="Halo GUID or alias of the practice.")
 @click.option(
     "--type",
     "type_",
-    default="",
-    show_default=False,
     callback=_require_type,
     help="Only responses that contain this resource type.",
 )
 @click.option(
     "--patient",
-    default="",
-    show_default=False,
     callback=_require_patient_id,
     help="Only responses that may concern the patient with this id.",
 )
@@ -90,7 +94,7 @@ def purge(site: str, type_: str, patient: str, url: str, config: Path | None) ->
         "sites --site harbour --json",
     ),
 )
-@click.option("--site", default="", show_default=False, help="Halo GUID or alias of one practice.")
+@click.option("--site", callback=require_site, help="Halo GUID or alias of one practice.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with keys, pauses and page sizes.")
 @_url_option
 @config_option
@@ -121,7 +125,7 @@ def advise(url: str, config: Path | None, *, as_json: bool) -> None:
         "reset --pause site:0a1b2c3d-0000-4000-8000-00000000000a:closed",
     ),
 )
-@click.option("--site", default="", show_default=False, help="Halo GUID or alias of the practice.")
+@click.option("--site", callback=require_site, help="Halo GUID or alias of the practice.")
 @click.option(
     "--pause", default="", show_default=False, help="Name of one pause to clear, as /admin/pauses lists it."
 )
@@ -152,9 +156,7 @@ def _run_admin_command(config: Path | None, url: str, command: Callable[[Any], s
         "known-issues --site harbour",
     ),
 )
-@click.option(
-    "--site", default="", show_default=False, help="Halo GUID or alias: whether each issue is still there."
-)
+@click.option("--site", callback=require_site, help="Halo GUID or alias: whether each issue is still there.")
 @_url_option
 @config_option
 def known_issues(site: str, url: str, config: Path | None) -> None:

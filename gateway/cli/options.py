@@ -47,6 +47,13 @@ def _require_address(_: click.Context, __: click.Parameter, host: str) -> str:
     return host
 
 
+def require_site(_: click.Context, __: click.Parameter, name: str | None) -> str:
+    """Return the site of an option; empty without the option. Raises BadParameter if it is empty."""
+    if name is not None and not name.strip():
+        raise click.BadParameter("is empty; write a Halo GUID or an alias, or leave the option out")
+    return name or ""
+
+
 host_option = click.option(
     "--host", default="127.0.0.1", callback=_require_address, help="Address to listen on."
 )

@@ -30,7 +30,11 @@ class Cache:
     @property
     def endpoints(self) -> CacheEndpoints:
         return CacheEndpoints(
-            self.statistics, self.purge, SiteNames({GUID: "harbour"}), lambda: NOW, lambda _: 7
+            self.statistics,
+            self.purge,
+            SiteNames({GUID: "harbour"}, is_served=lambda guid: guid == GUID),
+            lambda: NOW,
+            lambda _: 7,
         )
 
 
@@ -66,6 +70,10 @@ async def test_purge_of_site_type_or_patient(content: str, scope: str, purge: tu
         '{"site":"elsewhere"}',
         f'{{"site":"{GUID}","type":"Zzyzx"}}',
         f'{{"site":"{GUID}","type":7}}',
+        f'{{"site":"{GUID}","type":""}}',
+        f'{{"site":"{GUID}","patient":""}}',
+        '{"site":""}',
+        f'{{"site":"{GUID[:-1]}f"}}',
         f'{{"site":"{GUID}","patient":"a b"}}',
         f'{{"site":"{GUID}","patients":"1"}}',
         "\ud800",

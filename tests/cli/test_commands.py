@@ -260,6 +260,9 @@ def test_unknown_alias_does_not_get_the_default_zone(command: tuple[str, ...], t
     assert "pearth-1 is neither a Halo GUID nor the alias of a site" in result.stderr
 
 
+EMPTY_SITES = [(name, "--site", "") for name in ("purge", "sites", "reset", "known-issues", "ledger")]
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -267,7 +270,10 @@ def test_unknown_alias_does_not_get_the_default_zone(command: tuple[str, ...], t
         (("probe", SYDNEY, "--budget", "-4"), "-4 is not in the range"),
         (("purge", "--site", SYDNEY, "--type", "appointment"), "did you mean Appointment?"),
         (("purge", "--site", SYDNEY, "--type", "Zzyzx"), "write, for example, Appointment"),
-        (("purge", "--site", SYDNEY, "--patient", "a b"), "must be an id of at most 64"),
+        (("purge", "--site", SYDNEY, "--patient", "a b"), "must be an id of 1 to 64"),
+        (("purge", "--site", SYDNEY, "--patient", ""), "leave the option out"),
+        (("purge", "--site", SYDNEY, "--type", ""), "write, for example, Appointment"),
+        *((command, "write a Halo GUID") for command in EMPTY_SITES),
         (("sites", "--url", "localhost:8080"), "must be a URL with a port of 1 to 65535"),
         (("sites", "--url", "http://localhost:99999"), "must be a URL with a port of 1 to 65535"),
         (("reset", "--site", SYDNEY, "--url", "http://localhost:0"), "must be a URL with a port"),
