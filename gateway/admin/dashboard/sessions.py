@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 
 #: Seconds until an operator must sign in again.
 SESSION_SECONDS: Final = 8 * 3600
+#: Seconds by which the clock of a replica may be behind that of the one where an operator signed in.
+_MAX_CLOCK_SKEW: Final = 60
 #: Name of the cookie. Its path is that of the page which sets it, also below a proxy's prefix.
 COOKIE_NAME: Final = "halo-gateway-operator"
 _COOKIE: Final = re.compile(r"(\d{1,12})\.([0-9a-f]{32})\.([0-9a-f]{64})", re.ASCII)
@@ -44,7 +46,8 @@ def session_of(cookie: str, key: bytes, now: float) -> Session | None:
         return None
     session = Session(int(match[1]), match[2])
     is_signed = compare_digest(match[3], _signature(key, "session", session))
-    return session if is_signed and now < session.ends_at <= now + SESSION_SECONDS else None
+    is_current = now < session.ends_at <= now + SESSION_SECONDS + _MAX_CLOCK_SKEW
+    return session if is_signed and is_current else None
 
 
 def form_token(session: Session, key: bytes) -> str:

@@ -25,7 +25,7 @@ def test_cookie_is_valid_until_its_end() -> None:
 
 
 def test_cookie_of_the_future_is_invalid() -> None:
-    assert session_of(COOKIE, KEY, NOW - 60) is None
+    assert session_of(COOKIE, KEY, NOW - 62) is None
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,9 @@ def test_form_token_belongs_to_one_session_and_key() -> None:
         ("ä", SESSION, KEY),
     ):
         assert not is_form_token(text, session, key)
+
+
+def test_session_holds_at_a_replica_whose_clock_is_a_minute_behind() -> None:
+    cookie = cookie_value(new_session("0f" * 16, 1_000_000.0), b"k" * 32)
+    for skew, is_valid in ((0.5, True), (60.0, True), (61.0, False)):
+        assert (session_of(cookie, b"k" * 32, 1_000_000.0 - skew) is not None) is is_valid
