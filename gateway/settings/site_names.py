@@ -1,0 +1,27 @@
+"""Aliases of practices that the log and the metrics would take for others."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from gateway.http.proved_callers import UNPROVED
+from gateway.settings.site_ids import SiteIds
+
+
+def alias_problems(aliases: Mapping[str, str], upstreams: Iterable[str]) -> Iterator[str]:
+    """Yield a problem for each alias, by GUID, that two practices have or that the gateway makes itself.
+
+    `upstreams`: their names, each a name in the log, and at a second Halo Connect before those of practices.
+    """
+    own, ids = {UNPROVED, *upstreams}, SiteIds(aliases)
+    others = {ids(guid): guid for guid in aliases}
+    first: dict[str, str] = {}
+    for guid, alias in aliases.items():
+        if not alias:
+            continue
+        setting = f"sites.{guid}.name"
+        if first.setdefault(alias, guid) != guid:
+            yield f"{setting}: sites.{first[alias]} has this name, choose another; {_EXAMPLE}"
+        elif alias.partition("/")[0] in own or others.get(alias, guid) != guid:
+            yield f"{setting}: the gateway gives this name to others in log and metrics; {_EXAMPLE}"
+
+
+_EXAMPLE = 'write, for example, "bne-1"'
