@@ -193,7 +193,8 @@ class SiteSettings(Section):
     """One practice; what is not set comes from `sites.default`."""
 
     name: SiteName = Field(
-        "", description="Alias for logs and metrics. It must hold no patient or practice data."
+        "",
+        description="Alias for logs and metrics, of no other site. It must hold no patient or practice data.",
     )
     time_zone: TimeZone | None = Field(None, description="IANA time zone of the practice server.")
     repairs: RepairSwitches = Field({}, description="Repairs that are on (true) or off (false), by id.")
