@@ -32,8 +32,8 @@ _NOT_SERVED = (
 class SiteNames:
     """Aliases of practices, by GUID, and names of mounted upstreams, each of which is one site.
 
-    `halo_mounts`: names of those with practices of their own, whose keys and names begin with it. `is_served`:
-    whether the gateway serves the practice of a GUID.
+    `halo_mounts`: names of those with practices of their own, whose keys and names begin with it.
+    `is_served`: whether the gateway serves the practice of a GUID.
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)

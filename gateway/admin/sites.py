@@ -180,8 +180,8 @@ class SiteEndpoints:
 
 _VIEWS = ("full", "brief", "troubled")
 _VIEW_USAGE = (
-    "view must be full, brief or troubled; the last two list practices, so send no site with them, and contains"
-    " and limit only with them."
+    "view must be full, brief or troubled; the last two list practices, so send no site with them, and"
+    " contains and limit only with them."
 )
 _LIMIT_USAGE = "limit must be a whole number of 1 to 999999999."
 _RESET_USAGE = 'Send JSON like {"pause": "<name in /admin/pauses>"}. Other members are not allowed.'

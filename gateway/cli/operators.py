@@ -43,7 +43,7 @@ def _require_type(_: click.Context, __: click.Parameter, name: str | None) -> st
 def _require_patient_id(_: click.Context, __: click.Parameter, name: str | None) -> str:
     if name is not None and not _PATIENT_ID.fullmatch(name):
         raise click.BadParameter(
-            "must be an id of 1 to 64 letters, digits, - and ., such as 1234; leave the option out to purge all"
+            "must be an id of 1 to 64 letters, digits, - and ., such as 1234; without it, all is purged"
         )
     return name or ""
 

@@ -271,7 +271,7 @@ EMPTY_SITES = [(name, "--site", "") for name in ("purge", "sites", "reset", "kno
         (("purge", "--site", SYDNEY, "--type", "appointment"), "did you mean Appointment?"),
         (("purge", "--site", SYDNEY, "--type", "Zzyzx"), "write, for example, Appointment"),
         (("purge", "--site", SYDNEY, "--patient", "a b"), "must be an id of 1 to 64"),
-        (("purge", "--site", SYDNEY, "--patient", ""), "leave the option out"),
+        (("purge", "--site", SYDNEY, "--patient", ""), "without it, all is purged"),
         (("purge", "--site", SYDNEY, "--type", ""), "write, for example, Appointment"),
         *((command, "write a Halo GUID") for command in EMPTY_SITES),
         (("sites", "--url", "localhost:8080"), "must be a URL with a port of 1 to 65535"),
