@@ -43,8 +43,7 @@ _STATUS_CHECK_TIMEOUT = 5.0
 #: Sites whose first failing caller is remembered.
 _MAX_SITES = 10_000
 _RETENTION_SECONDS = 86_400.0
-#: Retry-After in seconds of requests that arrive during a trial request.
-_TRIAL_RETRY_AFTER = 2
+_TRIAL_RETRY_AFTER = 2  # seconds, of requests that arrive during a trial request
 
 
 async def no_status_check(request: FhirRequest) -> None:
@@ -91,19 +90,13 @@ class CircuitRegistry:
     async def troubled_circuits(
         self, sites: Iterable[str] = (), *, only_site: str = ""
     ) -> dict[str, Circuit]:
-        """Circuits with recent failures by site: the worst of its own and its callers' in this process.
-
-        `only_site`: of no other.
-        """
-        known = self._replicated_circuits.names()
-        if only_site:
-            known = tuple(name for name in known if name.startswith(only_site))
-        circuits: dict[str, Circuit] = {}
-        names = {*sites, *known, *filter(None, (only_site,))}
+        """Circuits with recent failures, or of one site: the worst of its own and its callers' here."""
+        known = (name for name in self._replicated_circuits.names() if name.startswith(only_site))
+        names, circuits = {*sites, *known, only_site} - {""}, dict[str, Circuit]()
         for name, circuit in (await self._replicated_circuits.read_all(names)).items():
-            site = name.partition(":")[0]
-            if circuit.failures or circuit != CLOSED:
-                circuits[site] = worse_circuit(circuits[site], circuit) if site in circuits else circuit
+            if circuit != CLOSED:
+                site = name.partition(":")[0]
+                circuits[site] = worse_circuit(circuits.get(site, CLOSED), circuit)
         return circuits
 
     async def close_circuit(self, site: str) -> None:
