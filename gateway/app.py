@@ -162,7 +162,8 @@ def create_app(
 async def _lifespan(
     runtime: Runtime, replicas: NoReplicas | ReplicaTable, app: Starlette
 ) -> AsyncIterator[None]:
-    async with runtime.lifespan(app), replicas:
+    async with runtime.lifespan(app):
+        await runtime.exit_stacks.enter("store", replicas)
         yield
 
 
@@ -187,7 +188,7 @@ def _webhook_routes(runtime: Runtime) -> list[Route]:
     """Route of Halo's webhooks, if a secret is configured."""
     parts = runtime.settings, runtime.store, runtime.counters, runtime.sites
     routes, logged = (
-        webhook_routes(*parts, runtime.metrics, runtime.exit_stack),
+        webhook_routes(*parts, runtime.metrics, runtime.exit_stacks["webhooks"]),
         LoggedResponses(runtime.unread),
     )
     return [Route(route.path, logged.of(route.endpoint), methods=["POST"]) for route in routes]

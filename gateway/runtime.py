@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -34,6 +34,7 @@ from gateway.ledger.names import LedgerNames
 from gateway.ledger.recorder import Recorder
 from gateway.repairs.rewrite_queue import RewriteQueue
 from gateway.server.admin_port import bind, serve_admin_port
+from gateway.server.exit_stacks import ExitStacks, run_in_own_thread
 from gateway.server.worker import Worker
 from gateway.server.worker_store import WorkerStore
 from gateway.settings import MountedUpstream, Settings, Upstream
@@ -61,6 +62,9 @@ UtcClock = Callable[[], datetime]
 #: fresh in the evening would be so in the morning. macOS' does.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 monotonic_clock = time.monotonic if _CLOCK is None else partial(time.clock_gettime, _CLOCK)
+
+#: Seconds for the end of the connections to upstreams, before what is then unfinished is counted.
+_POOL_SECONDS = 0.3
 
 
 def utc_now() -> datetime:
@@ -99,7 +103,9 @@ class Runtime:
         self.caller_secret = caller_secret(settings, self._process_secret)
         listen = settings.admin.listen
         self._admin_socket = worker.admin_socket if worker else bind(listen) if listen else None
-        self.exit_stack = AsyncExitStack()
+        self.exit_stacks = ExitStacks()
+        self.exit_stacks["ledger"].push_async_callback(self._close_ledger)
+        self.exit_stack = self.exit_stacks["store"]
         self.store = open_store(settings.cache, self.exit_stack)
         if worker and worker.channel:
             self.channel, self.store = worker.channel, WorkerStore(self.store, worker.channel)
@@ -108,7 +114,9 @@ class Runtime:
         self.cache_config = self.cache_config_of(settings.upstream)
         self.proved_callers = ProvedCallers(time.monotonic)
         self._create_recorder()
-        self.budget_messages = budget_messages(settings.budget_webhook, self.metrics, self.exit_stack)
+        messages = self.exit_stacks["budget messages"]
+        self.budget_messages = budget_messages(settings.budget_webhook, self.metrics, messages)
+        messages.push_async_callback(asyncio.to_thread, self.app_usage.stop_notices)
         self.cache_now = SteadyClock(self.now, self.monotonic)
         self.channel = self.channel or open_channel(settings.cache)
         is_shared = self.cache_config.lock_seconds > 0
@@ -254,25 +262,26 @@ class Runtime:
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Open the ledger with today's counts; at the end close everything without loss of counts."""
-        async with (
-            serve_admin_port(app.state.operators, self._admin_socket, self.settings.server)
-            if self._admin_socket
-            else nullcontext()
-        ):
+        enter, server = self.exit_stacks.enter, self.settings.server
+        try:
+            if self._admin_socket:
+                await enter("admin port", serve_admin_port(app.state.operators, self._admin_socket, server))
             self.budget_messages.open()
             await asyncio.to_thread(self.ledger.open)
-            async with (
-                self.tracing.export(),
-                self.channel if isinstance(self.channel, AbstractAsyncContextManager) else nullcontext(),
-            ):
-                yield
+            await enter("traces", self.tracing.export())
+            if isinstance(self.channel, AbstractAsyncContextManager):
+                await enter("store", self.channel)
+            yield
+        finally:
+            await self.exit_stacks.aclose()
+
+    async def _close_ledger(self) -> None:
         self.fast_path_cache.flush()
-        await asyncio.to_thread(self.app_usage.stop_notices)
-        await self.exit_stack.aclose()
-        for pool in self._pools:
-            await pool.aclose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_POOL_SECONDS):
+                await asyncio.gather(*(pool.aclose() for pool in self._pools))
         self.recorder.count_unfinished()
-        await asyncio.to_thread(self.ledger.close)
+        await run_in_own_thread(self.ledger.close)
 
     @property
     def _caution_checks(self) -> Checks:

@@ -103,6 +103,7 @@ IMPURE = {
     "server/connection.py": "asyncio uvicorn",
     "server/draining_server.py": "asyncio socket time uvicorn",
     "server/ending_connection.py": "uvicorn",
+    "server/exit_stacks.py": "asyncio structlog threading",
     "server/fast_path_protocol.py": "time uvicorn",
     "server/last_connections.py": "asyncio socket",
     "server/joined_writes.py": "asyncio",

@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import socket
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import KEY, settings_for
+from starlette.applications import Starlette
 from structlog.testing import capture_logs
 from support.outbound import Proxy, Server, authority, run_server, wait_for_close
 from support.requests import GUID, fhir_request
@@ -26,11 +29,16 @@ from gateway.emulator.sites import SYDNEY
 from gateway.errors.catalog import TOO_MANY_CREDENTIAL_FAILURES
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse, Handler
-from gateway.ledger.cost import CostClass
+from gateway.ledger.budgets import BudgetKey, BudgetNotice, BudgetStatus
+from gateway.ledger.cost import CostClass, LedgerKey
 from gateway.ledger.sqlite_ledger import read_rows
 from gateway.runtime import Runtime, monotonic_clock
 from gateway.search_handlers import SiteKnowledge
+from gateway.server.exit_stacks import END_SECONDS
 from gateway.settings import Admin, Cache, Ledger, Settings, Upstream
+from gateway.telemetry.tracing import ExportedTracing
+from gateway.telemetry.tracing_spans import SpanRecord
+from gateway.trace_context import TraceContext
 from gateway.upstreams.site_statements import SiteStatements
 
 pytestmark = pytest.mark.anyio
@@ -320,3 +328,33 @@ async def test_failed_request_is_freed_without_the_collector(
 def test_clock_of_ready_responses_counts_sleep() -> None:
     assert isinstance(monotonic_clock, partial)
     assert (monotonic_clock.func, monotonic_clock.args) == (time.clock_gettime, (time.CLOCK_BOOTTIME,))
+
+
+async def test_what_never_answers_does_not_hold_the_end(tmp_path: Path) -> None:
+    """Collector, receiver, and a ledger that another process locks: each uses its time, all at once."""
+    path = tmp_path / "ledger.sqlite3"
+    key = BudgetKey("board", "queries_per_day", "2026-07-01")
+    row = LedgerKey("2026-07-01", GUID, "c0ffee00", "Patient", "read", CostClass.BILLED)
+    status = BudgetStatus(key, 80, 100, is_hard=True, resets_at=NOW)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        values = {
+            "traces": {"endpoint": url, "sample_ratio": 1.0},
+            "budget_webhook": {"url": url, "secret": f"whsec_{SECRET}"},
+            "ledger": {"path": path},
+            "upstream": {"url": "https://halo.example"},
+        }
+        runtime = create_runtime(Settings.model_validate(values))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other, capture_logs() as lines:
+            async with runtime.lifespan(Starlette()):
+                other.execute("BEGIN IMMEDIATE")
+                runtime.ledger.add(row, 10)
+                runtime.budget_messages.send(BudgetNotice(status, 80))
+                assert isinstance(runtime.tracing, ExportedTracing)
+                runtime.tracing.add(SpanRecord(TraceContext("a" * 32, "b" * 16), "", "server", 1, 2, {}))
+                await asyncio.sleep(0.1)
+                start = time.monotonic()
+            assert time.monotonic() - start < END_SECONDS
+    lost = {line["event"] for line in lines if line["log_level"] in {"error", "warning"}}
+    assert {"ledger-lost", "webhooks-lost", "traces-lost"} <= lost
+    assert "shutdown-cut-short" not in lost

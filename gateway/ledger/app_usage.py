@@ -28,6 +28,8 @@ _log = structlog.get_logger()
 #: App and period -> queries, bytes.
 _Usage = dict[tuple[str, str], tuple[int, int]]
 _NONE: Final = (0, 0)
+#: Seconds that the end of the process waits for a notice that is being claimed.
+_STOP_SECONDS: Final = 0.5
 
 
 class AppUsage:
@@ -112,8 +114,10 @@ class AppUsage:
 
     def stop_notices(self) -> None:
         """Give no more notices: the process ends, and another one gives them."""
-        with self._notice_lock:
-            self._has_stopped = True
+        can_wait = self._notice_lock.acquire(timeout=_STOP_SECONDS)
+        self._has_stopped = True
+        if can_wait:
+            self._notice_lock.release()
 
     def _take_zones(self, app: str) -> set[tzinfo]:
         with self._lock:
@@ -135,7 +139,7 @@ class AppUsage:
             for percent in status.thresholds
         )
         for notice in due:
-            if notice.name not in self._claimed:
+            if notice.name not in self._claimed and not self._has_stopped:
                 is_first = claim(notice.name)
                 self._claimed.add(notice.name)
                 if is_first:

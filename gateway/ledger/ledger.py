@@ -5,7 +5,8 @@ the counts wait in memory, one pair of numbers per row, until it can.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from math import inf
 from threading import Event, Lock, Thread
@@ -29,6 +30,9 @@ _Amounts = tuple[int, int]
 _ONE_DAY = timedelta(days=1)
 #: Seconds for which Redis may be down, or another process lock the file, before that is a lasting problem.
 OUTAGE_SECONDS: Final = 10.0
+#: Seconds in which the last counts are written, and between looks of a waiting read whether the ledger ends.
+CLOSE_SECONDS: Final = 2.5
+_LOCK_SECONDS: Final = 0.1
 
 
 class Ledger:
@@ -47,6 +51,7 @@ class Ledger:
         self._flush_interval = flush_interval
         self._now = now
         self._pending_counts = PendingCounts()
+        self._being_written: Counts = {}
         self._own_usage: dict[tuple[str, str], tuple[int, int]] = {}
         self._own_app_usage: dict[tuple[str, str], tuple[int, int]] = {}
         self._usage_listener: Callable[[BillableUsage], None] | None = None
@@ -82,23 +87,20 @@ class Ledger:
     def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """All rows of one site or all sites, from an ISO day on.
 
-        Raises sqlite3.Error, or ConnectionError while the Redis of all replicas is down.
+        Raises sqlite3.Error, or ConnectionError while the Redis of all replicas is down, or the ledger ends.
         """
-        self._flush()
-        with self._write_lock:
-            return self._backend.rows(site, since)
+        with self._current_backend() as backend:
+            return backend.rows(site, since)
 
     def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """Return the same rows split by app; their sums are the totals. Raises as `rows` does."""
-        self._flush()
-        with self._write_lock:
-            return self._backend.rows_by_app(site, since)
+        with self._current_backend() as backend:
+            return backend.rows_by_app(site, since)
 
     def day_sums(self, day: str) -> DaySums:
         """Add up an ISO day by caller and by app. Raises as `rows` does."""
-        self._flush()
-        with self._write_lock:
-            return self._backend.day_sums(day)
+        with self._current_backend() as backend:
+            return backend.day_sums(day)
 
     async def problem(self) -> str:
         """Problem of the backend, as a text for the operator; empty if there is none."""
@@ -110,16 +112,42 @@ class Ledger:
         return self._problem if seconds >= self._grace_seconds else ""
 
     def close(self) -> None:
-        """Write all counts and stop. Counts that cannot be written are lost; the log has their number."""
+        """Write all counts and stop, within `CLOSE_SECONDS`.
+
+        Counts that are not written by then are lost; the log has their number.
+        """
         self._close_event.set()
-        if self._writer_thread.is_alive():
-            self._writer_thread.join()
-        self._flush()
-        with self._write_lock:
-            lost = self._pending_counts.queries + self._backend.unpersisted_count
+        last_writer = Thread(target=self._write_last_counts, name="ledger-end", daemon=True)
+        last_writer.start()
+        last_writer.join(CLOSE_SECONDS)
+        being_written = sum(queries for queries, _ in self._being_written.values())
+        lost = self._pending_counts.queries + being_written + self._backend.unpersisted_count
+        if not last_writer.is_alive():
             self._backend.close()
         if lost:
             _log.error("ledger-lost", queries=lost)
+
+    def _write_last_counts(self) -> None:
+        if self._writer_thread.is_alive():
+            self._writer_thread.join()
+        self._flush()
+
+    @contextmanager
+    def _current_backend(self) -> Iterator[LedgerBackend]:
+        """Write what waits, and hold the lock; a read does not keep the process from its end."""
+        while not self._write_lock.acquire(timeout=_LOCK_SECONDS):
+            self._require_open()
+        try:
+            self._require_open()
+            self._write_pending_counts()
+            self._require_open()
+            yield self._backend
+        finally:
+            self._write_lock.release()
+
+    def _require_open(self) -> None:
+        if self._close_event.is_set():
+            raise ConnectionError("the process ends")
 
     def _flush_periodically(self) -> None:
         while not self._close_event.wait(self._flush_interval):
@@ -127,23 +155,29 @@ class Ledger:
 
     def _flush(self) -> None:
         with self._write_lock:
-            try:
-                self._persist_counts(self._pending_counts.drain())
-                self._backend.flush()
-                self._notify_listener()
-                if not self._close_event.is_set():
-                    self._announce_due(self._backend.claim)
-            except (sqlite3.Error, ConnectionError) as error:
-                self._record_failure(error)
-            else:
-                self._problem, self._grace_seconds = "", inf
+            self._write_pending_counts()
+
+    def _write_pending_counts(self) -> None:
+        try:
+            self._persist_counts(self._pending_counts.drain())
+            self._backend.flush()
+            self._notify_listener()
+            if not self._close_event.is_set():
+                self._announce_due(self._backend.claim)
+        except (sqlite3.Error, ConnectionError) as error:
+            self._record_failure(error)
+        else:
+            self._problem, self._grace_seconds = "", inf
 
     def _persist_counts(self, counts: Counts) -> None:
+        self._being_written = counts
         try:
             self._backend.add_counts(counts)
         except sqlite3.Error:
             self._pending_counts.restore(counts)
             raise
+        finally:
+            self._being_written = {}
         for key, (queries, octets) in counts.items():
             if counts_against_cap(key.caller, key.cost):
                 _add_usage(self._own_usage, (key.site, key.day), (queries, octets))

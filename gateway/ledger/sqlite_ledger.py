@@ -82,8 +82,8 @@ GROUP BY site, day
 FileId = tuple[int, int] | None
 #: SQLite's name of this fault, which it finds itself only without WAL (Result and Error Codes).
 _MOVED = "SQLITE_READONLY_DBMOVED"
-#: Seconds that a writer waits for the lock of another process.
-_BUSY_TIMEOUT = 5.0
+#: Seconds that a writer waits for the lock of another process: less than the end of a process may take.
+_BUSY_TIMEOUT = 2.0
 
 
 class SqliteLedger:

@@ -15,8 +15,8 @@ from gateway.server.ending_connection import ConnectionsState
 from gateway.settings import Server
 
 _log = structlog.get_logger()
-#: Seconds that admin requests in flight may take after the end of the first server.
-_DRAIN_SECONDS = 5
+#: Seconds that admin requests in flight may take after the end of the first server; see `END_SECONDS`.
+_DRAIN_SECONDS = 2
 
 
 class _AdminServer(uvicorn.Server):

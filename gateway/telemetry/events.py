@@ -63,6 +63,11 @@ EVENTS: Mapping[str, Event] = {
         "check `traces.endpoint` and the collector; requests are not affected",
     ),
     "traces-exported": Event(("info",), "it takes them again", {}),
+    "traces-lost": Event(
+        ("warning",),
+        "at the end of the process, the collector did not take spans in time",
+        {"spans": "number"},
+    ),
     "page-too-large": Event(
         ("info",), "a page is fetched again, smaller", {"size": "that was too large", "type": "resource type"}
     ),
@@ -125,6 +130,12 @@ EVENTS: Mapping[str, Event] = {
         "a worker stalled until it missed writes of others: it ends, and is replaced",
         {},
         "give the machine more CPU",
+    ),
+    "shutdown-cut-short": Event(
+        ("error",),
+        "the process ended before these parts of it had",
+        {"parts": "names"},
+        "see what does not answer: Redis, a receiver, the disk",
     ),
     "admin-listening": Event(("info",), "at start", {"url": "of the operators' port"}),
     "admin-token-wrong": Event(

@@ -33,11 +33,13 @@ class SpanCounts(Collector):
             self.failed += count if has_failed else 0
             self.exported += 0 if has_failed else count
 
-    def note_end(self) -> None:
-        """Count the spans that still wait, or whose export has not ended, as dropped."""
+    def note_end(self) -> int:
+        """Count the spans that still wait, or whose export has not ended, as dropped; return their number."""
         with self._lock:
-            self.dropped += self.waiting + self.sending
+            lost = self.waiting + self.sending
+            self.dropped += lost
             self.waiting = self.sending = 0
+        return lost
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Yield the counts."""

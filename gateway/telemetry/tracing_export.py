@@ -58,11 +58,12 @@ class SpanExport:
         self._processor.on_end(_readable_span(span, self._resource))
 
     def close(self) -> None:
-        """Send what waits, in two seconds at most; what is left then is lost."""
+        """Send what waits, in two seconds at most; what is left then is lost, and logged."""
         end = threading.Thread(target=self._processor.shutdown, daemon=True)
         end.start()
         end.join(CLOSE_TIMEOUT_SECONDS)
-        self._counts.note_end()
+        if lost := self._counts.note_end():
+            _log.warning("traces-lost", spans=lost)
 
 
 class PermittedSpans(SpanExporter):

@@ -45,8 +45,13 @@ class BudgetMessages:
 
     def send(self, notice: BudgetNotice) -> None:
         """Send a notice; for any thread."""
-        if self._forwarder is not None and self._loop is not None:
-            self._loop.call_soon_threadsafe(_forward, self._forwarder, message_of(notice, self._new_id()))
+        if self._forwarder is None or self._loop is None:
+            return
+        message = message_of(notice, self._new_id())
+        try:
+            self._loop.call_soon_threadsafe(_forward, self._forwarder, message)
+        except RuntimeError:  # the loop has ended, and the process will
+            _log_loss()
 
 
 class MessageMetrics:
@@ -106,4 +111,8 @@ def _forward(forwarder: Forwarder, message: Delivery) -> None:
     if forwarder.has_room(message):
         forwarder.forward(message)
     else:
-        _log.error("webhooks-lost", receiver=RECEIVER, count=1)
+        _log_loss()
+
+
+def _log_loss() -> None:
+    _log.error("webhooks-lost", receiver=RECEIVER, count=1)

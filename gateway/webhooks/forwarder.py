@@ -13,8 +13,8 @@ from gateway.webhooks.forward_policy import ATTEMPT_SECONDS, MAX_ATTEMPTS, verdi
 _log = structlog.get_logger()
 #: Maximum numbers of webhooks that are not delivered yet, of bytes of their bodies, and of those being sent.
 MAX_WAITING, MAX_WAITING_BYTES, MAX_SENDING = 1_000, 8_000_000, 4
-#: Seconds in which a process that ends tries to deliver what waits.
-DRAIN_SECONDS = 3.0
+#: Seconds in which a process that ends tries to deliver what waits; see `END_SECONDS`.
+DRAIN_SECONDS = 2.0
 #: Header fields of an attempt to deliver, by the time in seconds since 1970.
 Sign = Callable[[Delivery, float], Sequence[tuple[str, str]]]
 _FIXED_HEADERS = (("user-agent", "halo-gateway"), ("via", "1.1 halo-gateway"))

@@ -1,5 +1,7 @@
 """Usage of apps with a budget."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -208,6 +210,26 @@ def test_end_of_the_process_leaves_notices_to_the_next(new_case: Callable[..., C
     case.usage.stop_notices()
     assert case.count(5) == []
     assert other.announced() == ["2026-07-01/50"]
+
+
+def test_end_does_not_wait_for_a_slow_claim() -> None:
+    usage, notices = usage_of(board=AppBudget({"queries_per_day": 1})), list[BudgetNotice]()
+    is_claiming, answer = threading.Event(), threading.Event()
+
+    def claim(_: str) -> bool:
+        is_claiming.set()
+        return answer.wait(20)
+
+    add(usage)
+    thread = threading.Thread(target=usage.announce_due, args=(NOW, claim, notices.append))
+    thread.start()
+    assert is_claiming.wait(20)
+    start = time.monotonic()
+    usage.stop_notices()
+    assert time.monotonic() - start < 2
+    answer.set()
+    thread.join()
+    assert len(notices) == 1  # of 50, 80 and 100 %: what is claimed must be given
 
 
 def test_notice_is_tried_again_after_an_outage() -> None:

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from support.requests import GUID
 
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
-from gateway.ledger.ledger import Ledger
+from gateway.ledger.ledger import CLOSE_SECONDS, Ledger
 from gateway.ledger.sqlite_ledger import SqliteLedger, read_rows
 
 TODAY = datetime.now(UTC).date().isoformat()
@@ -160,6 +160,50 @@ async def test_file_without_database_is_reported_and_unchanged(path: Path) -> No
     assert await ledger.problem() == "not written: SQLITE_NOTADB"
     assert lines[-1] == {"event": "ledger-lost", "queries": 2, "log_level": "error"}
     assert path.read_bytes().startswith(b"not a database")  # noqa: ASYNC240 - a small file
+
+
+def test_end_waits_for_a_locked_file_only_so_long(ledger: Ledger, path: Path) -> None:
+    count(ledger, row_key())
+    ledger.rows()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        count(ledger, row_key(), row_key())
+        time.sleep(0.2)  # the writer waits for the lock now
+        count(ledger, row_key())
+        start = time.monotonic()
+        with capture_logs() as lines:
+            ledger.close()
+        assert time.monotonic() - start < CLOSE_SECONDS + 0.5
+    assert lines[-1] == {"event": "ledger-lost", "queries": 3, "log_level": "error"}
+    assert read_rows(path) == [LedgerRow(row_key(), 1, 10)]
+
+
+def test_lock_that_ends_in_time_loses_nothing(ledger: Ledger, path: Path) -> None:
+    ledger.rows()
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        count(ledger, row_key(), row_key())
+        unlocking = threading.Timer(CLOSE_SECONDS - 1, other.rollback)
+        unlocking.start()
+        with capture_logs() as lines:
+            ledger.close()
+        unlocking.join()
+    assert [line["event"] for line in lines] in ([], ["ledger-write-failed"])
+    assert read_rows(path) == [LedgerRow(row_key(), 2, 20)]
+
+
+def test_read_does_not_hold_the_end_of_a_ledger(ledger: Ledger, path: Path) -> None:
+    ledger.rows()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        count(ledger, row_key())
+        time.sleep(0.2)  # the writer waits for the lock now
+        threading.Timer(0.2, ledger.close).start()
+        start = time.monotonic()
+        with pytest.raises(ConnectionError, match="ends"):
+            ledger.rows()
+        assert time.monotonic() - start < 1
+        other.rollback()
 
 
 class FailingBackend(SqliteLedger):

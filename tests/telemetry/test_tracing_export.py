@@ -137,7 +137,7 @@ def test_endpoint_that_refuses_costs_spans_only(collector: Collector, counts: Sp
 
 
 def test_slow_endpoint_delays_neither_spans_nor_the_end(counts: SpanCounts) -> None:
-    with Collector(delay=20) as collector, capture_logs():
+    with Collector(delay=20) as collector, capture_logs() as lines:
         export = SpanExport(f"{collector.url}/v1/traces", RESOURCE, counts)
         start = time.monotonic()
         for _ in range(2 * MAX_WAITING_SPANS):
@@ -150,6 +150,8 @@ def test_slow_endpoint_delays_neither_spans_nor_the_end(counts: SpanCounts) -> N
         export.close()
         assert time.monotonic() - start < CLOSE_TIMEOUT_SECONDS + 1
         assert sum(outcomes(counts)) == 2 * MAX_WAITING_SPANS
+        assert lines[-1]["event"] == "traces-lost"
+        assert MAX_WAITING_SPANS <= lines[-1]["spans"] <= MAX_WAITING_SPANS + MAX_BATCH_SPANS
 
 
 def test_every_span_is_counted_once(counts: SpanCounts) -> None:

@@ -1,0 +1,77 @@
+"""The end of a process: parts at once, within one time."""
+
+import asyncio
+import threading
+from time import monotonic
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.server.exit_stacks import ExitStacks, run_in_own_thread
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_parts_close_at_once_each_in_its_own_order() -> None:
+    stacks, ended = ExitStacks(), list[str]()
+
+    async def close(name: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        ended.append(name)
+
+    stacks["ledger"].push_async_callback(close, "second of ledger", 0.1)
+    stacks["ledger"].push_async_callback(close, "first of ledger", 0.1)
+    stacks["traces"].push_async_callback(close, "traces", 0.15)
+    start = monotonic()
+    with capture_logs() as lines:
+        await stacks.aclose()
+    assert ended == ["first of ledger", "traces", "second of ledger"]
+    assert monotonic() - start < 0.3
+    assert lines == []
+
+
+async def test_part_that_takes_too_long_is_cut_off_and_named() -> None:
+    stacks, ended = ExitStacks(), list[str]()
+
+    async def end() -> None:
+        ended.append("store")
+
+    stacks["store"].push_async_callback(end)
+    stacks["traces"].push_async_callback(asyncio.sleep, 60)
+    with capture_logs() as lines:
+        await stacks.aclose(0.1)
+    assert ended == ["store"]
+    assert lines == [{"event": "shutdown-cut-short", "parts": ["traces"], "log_level": "error"}]
+
+
+async def test_error_of_one_part_keeps_no_other_from_its_end() -> None:
+    stacks, ended = ExitStacks(), list[str]()
+
+    async def fail() -> None:
+        raise OSError("gone")
+
+    async def end() -> None:
+        await asyncio.sleep(0.05)
+        ended.append("store")
+
+    stacks["ledger"].push_async_callback(fail)
+    stacks["store"].push_async_callback(end)
+    with pytest.raises(OSError, match="gone"):
+        await stacks.aclose()
+    assert ended == ["store"]
+
+
+async def test_nothing_to_close_is_no_error() -> None:
+    await ExitStacks().aclose()
+
+
+async def test_own_thread_waits_for_no_other_and_holds_nobody() -> None:
+    hold, threads = threading.Event(), list[threading.Thread]()
+    blocked = [asyncio.ensure_future(asyncio.to_thread(hold.wait)) for _ in range(64)]
+    try:
+        async with asyncio.timeout(5):
+            await run_in_own_thread(lambda: threads.append(threading.current_thread()))
+    finally:
+        hold.set()
+        await asyncio.gather(*blocked)
+    assert threads[0].daemon
