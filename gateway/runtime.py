@@ -45,7 +45,7 @@ from gateway.sites.issue_states import IssueStates
 from gateway.sites.mounted_names import site_lookup_by_path
 from gateway.store_builders import create_ledger, fast_path_bytes, open_channel, open_store
 from gateway.stores.base import Store
-from gateway.stores.channel import Channel, NoChannel
+from gateway.stores.channel import Channel, NoChannel, first_problem
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.namespace import NamespacedStore
 from gateway.telemetry.access_log import AccessLog
@@ -253,7 +253,8 @@ class Runtime:
     @property
     def warnings(self) -> Checks:
         """Degraded dependencies, reported as warnings by /readyz."""
-        return {"store": self.store.problem, "ledger": self.ledger.problem, **self._caution_checks}
+        store = partial(first_problem, self.store, self.channel or NoChannel())
+        return {"store": store, "ledger": self.ledger.problem, **self._caution_checks}
 
     def cap_statuses(self) -> list[CapStatus]:
         """Return today's usage of all caps."""

@@ -24,12 +24,26 @@ class Channel(Protocol):
         """Whether a message of this process still waits to be sent."""
         ...
 
+    async def problem(self) -> str:
+        """Describe what keeps messages from the others for good; empty if nothing does."""
+        ...
+
     def is_current(self) -> bool:
         """Whether every message that was published before the channel's stated delay has been received.
 
         It waits for nothing. A process that gets False must ask the store itself.
         """
         ...
+
+
+class _Dependency(Protocol):
+    async def problem(self) -> str: ...
+
+
+async def first_problem(*dependencies: _Dependency) -> str:
+    """Describe the problem of the first dependency that has one; empty if none has."""
+    problems = [await each.problem() for each in dependencies]
+    return next(filter(None, problems), "")
 
 
 class NoChannel:
@@ -44,6 +58,10 @@ class NoChannel:
     def has_unsent(self) -> bool:
         """Return False."""
         return False
+
+    async def problem(self) -> str:
+        """Return that nothing does."""
+        return ""
 
     def is_current(self) -> bool:
         """Return True."""

@@ -10,12 +10,18 @@ from math import inf
 from secrets import token_bytes
 from struct import Struct
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Final, Self
+
+import structlog
+from redis.exceptions import NoPermissionError
 
 from gateway.stores.channel import MESSAGES_LOST, Listener
 from gateway.stores.redis_client import FAILURES, open_client
 
+_log = structlog.get_logger()
 _NAME = b"halo-gateway/invalidations"
+#: Rules of Redis' ACL without which no message passes. Redis 7 lets a new user use no channel.
+NEEDED_RULES: Final = "&halo-gateway/* +publish +subscribe +spublish +ssubscribe"
 #: Beginning of the names of heartbeats. The braces place them in the slot of the messages (Redis Cluster), so
 #: that one node keeps all in one order.
 _HEARTBEAT_PREFIX = b"%b/{%b}" % (_NAME, _NAME)
@@ -49,6 +55,7 @@ class RedisChannel:
         self._listener: Listener = lambda _: None
         self._current_until = -inf
         self._unsent: set[bytes] = set()
+        self._is_refused = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def set_listener(self, listener: Listener) -> None:
@@ -59,7 +66,8 @@ class RedisChannel:
         """Send a message to all other processes."""
         try:
             await self._send(message)
-        except FAILURES:
+        except FAILURES as error:
+            self._note_refusal(error)
             if len(self._unsent) >= _MAX_UNSENT:
                 self._unsent = {MESSAGES_LOST}
             self._unsent.add(message)
@@ -71,6 +79,16 @@ class RedisChannel:
     def is_current(self) -> bool:
         """Whether every message that was published more than `MAX_DELAY` seconds ago has been received."""
         return monotonic() < self._current_until
+
+    async def problem(self) -> str:
+        """Describe what keeps messages from the others for good; empty if nothing does."""
+        return f"The Redis user may not use the channels; its ACL needs {NEEDED_RULES}" * self._is_refused
+
+    def _note_refusal(self, error: BaseException) -> None:
+        """Log once that Redis refuses the user, which no wait ends."""
+        if isinstance(error, NoPermissionError) and not self._is_refused:
+            self._is_refused = True
+            _log.error("redis-channel-refused", needed=NEEDED_RULES)
 
     async def __aenter__(self) -> Self:
         create_task = asyncio.get_running_loop().create_task
@@ -100,8 +118,8 @@ class RedisChannel:
                     self._unsent.discard(message)
                 async with asyncio.timeout(self._timeout):
                     await self._client.publish(self._heartbeat_name, _Time.pack(monotonic()))
-            except FAILURES:
-                pass
+            except FAILURES as error:
+                self._note_refusal(error)
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def _receive_forever(self) -> None:
@@ -115,8 +133,8 @@ class RedisChannel:
                         if message["type"] == "sunsubscribe":
                             break  # a Cluster moved the slot to another node
                         self._take(message)
-            except FAILURES:
-                pass
+            except FAILURES as error:
+                self._note_refusal(error)
             self._current_until = -inf
             await asyncio.sleep(pause)
             pause = min(2 * pause, _MAX_PAUSE)
@@ -129,6 +147,7 @@ class RedisChannel:
             self._listener(MESSAGES_LOST)
         elif channel != _NAME:
             self._current_until = _sent_at(data) + MAX_DELAY
+            self._is_refused = False
         elif not data.startswith(self._id) and _ID_BYTES <= len(data) <= _MAX_MESSAGE_BYTES:
             self._listener(data[_ID_BYTES:])
 

@@ -254,6 +254,12 @@ EVENTS: Mapping[str, Event] = {
     "webhooks-lost": Event(
         ("error",), "not delivered at shutdown, or the queue was full", {"receiver": "", "count": ""}
     ),
+    "redis-channel-refused": Event(
+        ("error",),
+        "the Redis user may not send or receive messages: purges fail, hits ask Redis",
+        {"needed": "rules of its ACL"},
+        "give the user the [rules](cache.md#one-redis-sentinel-or-cluster)",
+    ),
     "redis-eviction-policy": Event(
         ("warning",),
         "Redis may evict lines of the ledger",

@@ -122,6 +122,9 @@ class Line:
     async def publish(self, message: bytes) -> None:
         self.messages.append(message)
 
+    async def problem(self) -> str:
+        return ""
+
     def has_unsent(self) -> bool:
         return False
 

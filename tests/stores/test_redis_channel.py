@@ -3,12 +3,14 @@
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import monotonic
 
 import pytest
 from redis import Redis
+from structlog.testing import capture_logs
 from support.redis_groups import KINDS, RedisGroup, SharedGroups
-from support.redis_server import RedisServer
+from support.redis_server import RedisServer, redis_server
 
 from gateway.stores.channel import MESSAGES_LOST
 from gateway.stores.redis_channel import MAX_DELAY, RedisChannel
@@ -121,3 +123,32 @@ async def test_bytes_that_are_no_message_are_ignored(redis: RedisServer | RedisG
             publish(channel._heartbeat_name, data)
             publish("halo-gateway/invalidations", b"i" * 16 + b"whole")
         await wait_until(lambda: messages == [b"whole"])
+
+
+CACHE_PAGE = Path(__file__).parents[2] / "docs/cache.md"
+
+
+def acl_rules() -> list[str]:
+    """Rules of the user on the page."""
+    (line,) = (
+        line for line in CACHE_PAGE.read_text().splitlines() if line.startswith("ACL SETUSER gateway ")
+    )
+    return line.split()[3:]
+
+
+@pytest.mark.parametrize("has_channels", [True, False])
+async def test_user_of_the_page_may_use_the_channels(has_channels: bool) -> None:
+    rules = [rule for rule in acl_rules() if has_channels or rule[0] != "&"]
+    with redis_server() as server, capture_logs() as lines:
+        with Redis.from_url(server.url) as admin:
+            admin.execute_command("ACL", "SETUSER", "gateway", "resetchannels", *rules)
+        url = server.url.replace("redis://", "redis://gateway:password@")
+        async with RedisChannel(url) as channel:
+            if has_channels:
+                await wait_until(channel.is_current)
+                assert await channel.problem() == ""
+            else:
+                await wait_until(lambda: bool(lines))
+                assert "&halo-gateway/*" in await channel.problem()
+                await asyncio.sleep(0.6)
+    assert [line["event"] for line in lines] == ([] if has_channels else ["redis-channel-refused"])
