@@ -122,7 +122,7 @@ IMPURE = {
     "stores/lock.py": "asyncio secrets time",
     "stores/memory.py": "time",
     "stores/redis.py": "asyncio",
-    "stores/redis_channel.py": "asyncio secrets time",
+    "stores/redis_channel.py": "asyncio redis secrets structlog time",
     "stores/redis_client.py": "redis",
     "stores/redis_sync_client.py": "redis",
     "stores/replicas.py": "asyncio secrets socket time",
