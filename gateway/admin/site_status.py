@@ -137,7 +137,7 @@ class SiteStatusReader:
             found = await handlers.circuits.troubled_circuits(guids, only_site=only_site)
             for guid, circuit in found.items():
                 key = mounted_name(handlers.mount_of_practices, guid)
-                circuits[key] = worse_circuit(circuits.get(key, CLOSED), circuit)
+                circuits[key] = worse_circuit(circuit, circuits.get(key))
         return circuits
 
     def load(self) -> dict[str, tuple[int, int]]:

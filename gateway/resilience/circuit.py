@@ -155,9 +155,11 @@ def circuit_open_failure(circuit: Circuit, retry_after: float, kind: FailureKind
     return Failure(kind, retry_after=seconds, codings=codings)
 
 
-def worse_circuit(first: Circuit, second: Circuit) -> Circuit:
-    """Return the circuit that is open longer, or has more failures."""
-    return max(first, second, key=lambda circuit: (circuit.open_until, circuit.failures))
+def worse_circuit(first: Circuit, second: Circuit | None) -> Circuit:
+    """Return the circuit that is open longer, or has more failures; without a second one the first."""
+    if second is None:
+        return first
+    return max(second, first, key=lambda circuit: (circuit.open_until, circuit.failures))
 
 
 def breaker_reason(failure: Failure) -> str:

@@ -96,7 +96,7 @@ class CircuitRegistry:
         for name, circuit in (await self._replicated_circuits.read_all(names)).items():
             if circuit != CLOSED:
                 site = name.partition(":")[0]
-                circuits[site] = worse_circuit(circuits.get(site, CLOSED), circuit)
+                circuits[site] = worse_circuit(circuit, circuits.get(site))
         return circuits
 
     async def close_circuit(self, site: str) -> None:

@@ -1,5 +1,6 @@
 """Store in the memory of one worker, which follows what the stores of all other workers learn."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -64,6 +65,11 @@ class WorkerStore:
         """Return the value stored under a name, or None."""
         await self.receive()
         return await self._store.get(name)
+
+    async def get_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Return the values stored under those of these names that have one."""
+        await self.receive()
+        return await self._store.get_all(names)
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
         """Store a value for a number of seconds."""

@@ -1,5 +1,6 @@
 """Interface of a store with expiring values, counters and locks."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 #: Beginning of the names of the counters that end stored responses. A store may return another number than
@@ -29,6 +30,10 @@ class Store(Protocol):
 
     async def get(self, name: str) -> bytes | None:
         """Return the value stored under a name, or None if there is none or it has expired."""
+        ...
+
+    async def get_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Return the values stored under those of these names that have one."""
         ...
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:

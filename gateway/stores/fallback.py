@@ -1,7 +1,7 @@
 """Fallback of a shared store to an embedded one while the shared store is down."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
@@ -57,6 +57,10 @@ class FallbackStore:
     async def get(self, name: str) -> bytes | None:
         """Return the value stored under a name, or None if there is none or it has expired."""
         return await self._run_with_fallback(lambda store: store.get(name))
+
+    async def get_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Return the values stored under those of these names that have one."""
+        return await self._run_with_fallback(lambda store: store.get_all(names))
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
         """Store a value for a number of seconds."""

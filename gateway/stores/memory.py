@@ -1,6 +1,6 @@
 """Embedded store in the memory of this process, limited in bytes and lost when the process ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -71,6 +71,12 @@ class MemoryStore:
         """Return the value stored under a name, or None if there is none or it has expired."""
         stored = self._values.get(name)
         return stored.value if stored else None
+
+    async def get_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Return the values stored under those of these names that have one."""
+        values = self._values
+        with values.timer:  # reads the clock once
+            return {name: values[name].value for name in names if name in values}
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
         """Store a value for a number of seconds; a value larger than the whole store is not stored."""

@@ -1,5 +1,6 @@
 """Part of a store for one upstream: two upstreams may use the same site GUIDs and keys."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from gateway.stores.base import Store, StoreStats
@@ -15,6 +16,11 @@ class NamespacedStore:
     async def get(self, name: str) -> bytes | None:
         """Return the value stored under a name, or None."""
         return await self._store.get(self._prefix + name)
+
+    async def get_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Return the values stored under those of these names that have one."""
+        found = await self._store.get_all([self._prefix + name for name in names])
+        return {name.removeprefix(self._prefix): value for name, value in found.items()}
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
         """Store a value for a number of seconds."""

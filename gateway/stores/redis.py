@@ -27,6 +27,8 @@ _PREFIX = "halo-gateway/"
 #: Size in bytes from which a value is compressed; a smaller one would gain little.
 _COMPRESS_FROM_BYTES = 1_000
 _NONCE_BYTES = 12
+#: Maximum number of values that one command reads.
+_MAX_READ = 100
 #: Numbers at which a counter of invalidations may begin: Lua adds exactly up to 2**53.
 _FIRST_NUMBERS = 2**52
 #: Fields of INFO (Redis, `INFO`): bytes in use, maximum bytes, evicted keys.
@@ -42,11 +44,15 @@ return value
 """)
 #: Also returns the replication id; a replica may not have the latest increments, and refuses. A missing
 #: counter begins at the number in ARGV[3], because Redis may have lost it: an amount of 0 creates it, too.
+#: Reading a counter writes nothing until half of its lifetime is over: Redis may wait for its disk.
 _INVALIDATION_SCRIPT = Script("""
 local info = redis.call('INFO', 'replication')
 if not string.find(info, 'role:master', 1, true) then return redis.error_reply('READONLY not the master') end
 local id = string.match(info, 'master_replid:(%w+)')
-redis.call('SET', KEYS[1], ARGV[3], 'NX')
+local known = redis.call('GET', KEYS[1])
+local is_young = known and redis.call('PTTL', KEYS[1]) * 2 > tonumber(ARGV[2])
+if ARGV[1] == '0' and is_young then return {tonumber(known), id} end
+if not known then redis.call('SET', KEYS[1], ARGV[3]) end
 local value = redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return {value, id}
@@ -82,6 +88,18 @@ class RedisStore:
         """Return the value stored under a name; None also if no key decrypts it."""
         encrypted = await self._run_command(self._client.get, _PREFIX + name)
         return self._decrypt(name, encrypted) if isinstance(encrypted, bytes) else None
+
+    async def get_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Return the values stored under those of these names that have one; reads a hundred at once."""
+        values: dict[str, bytes] = {}
+        for start in range(0, len(names), _MAX_READ):
+            part = names[start : start + _MAX_READ]
+            found = await self._run_command(self._client.get_all, [_PREFIX + name for name in part])
+            for name, encrypted in zip(part, found, strict=True):
+                value = self._decrypt(name, encrypted) if isinstance(encrypted, bytes) else None
+                if value is not None:
+                    values[name] = value
+        return values
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
         """Store a value for a number of seconds."""

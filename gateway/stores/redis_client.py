@@ -51,6 +51,10 @@ class RedisClient:
         #: Deletes names; in a Cluster those of each slot by a command of its own.
         self.delete: _Command = redis.delete
 
+    async def get_all(self, names: Sequence[str]) -> list[Any]:
+        """Return the value of each name, None without one."""
+        return list(await self._commands.mget(names))
+
     async def run_script(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
         """Run a script; its keys are in one slot."""
         try:
@@ -93,6 +97,10 @@ class ClusterClient(RedisClient):
         super().__init__(cluster)
         self._cluster = cluster
         self._connection_options = connection_options
+
+    async def get_all(self, names: Sequence[str]) -> list[Any]:
+        """Return the value of each name one after the other, because they are in different slots."""
+        return [await self.get(name) for name in names]
 
     async def publish(self, channel: bytes, message: bytes) -> None:
         """Publish a message at the node that has the channel's slot."""

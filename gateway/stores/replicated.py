@@ -1,7 +1,7 @@
 """Values of one type in a store, read through a local copy of limited age."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 from secrets import token_hex
@@ -63,16 +63,16 @@ class ReplicatedValues(Generic[T]):
         refresh, version = partial(self._refresh_local_copy, name), partial(self._version_of, name)
         return (await self._shared_reads.run(name, refresh, version))[0]
 
-    async def read_all(self, names: Iterable[str]) -> dict[str, T]:
+    async def read_all(self, names: Collection[str]) -> dict[str, T]:
         """Return the values that the store has now, of many names; those without a value are left out."""
-        values, read, prefix, copies = dict[str, T](), self._store.get, self._prefix, self._local_copies
-        for name in names:
-            if name not in copies and await read(prefix + name) is None:
-                continue  # so that names without a value cost little, and take no place
-            value = await self.get(name, skip_local_copy=True)
-            if value is not None:
-                values[name] = value
-        return values
+        by_full_name = {self._prefix + name: name for name in names}
+        found = await self._store.get_all(tuple(by_full_name))
+        decoded = {by_full_name[name]: self._decode_value(data) for name, data in found.items()}
+        copies = self._local_copies
+        missing = {name: copies[name][1] for name in names if name in copies and name not in decoded}
+        if any(value is not None for value in missing.values()) and await self._store.problem():
+            decoded |= missing
+        return {name: value for name, value in decoded.items() if value is not None}
 
     def fresh_copy(self, name: str) -> tuple[float, T | None] | None:
         """Return the time of the last read and the value, without an await; None if `get` reads the store."""

@@ -99,6 +99,7 @@ async def cpu_seconds(client: httpx.AsyncClient, path: str) -> float:
     return used
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("upstream", [None, refuse_connection, refuse_practice])
 def test_page_takes_less_than_20_ms_of_cpu(ledger_path: Path, upstream: Upstream | None) -> None:
     app = app_of(ledger_path, upstream)

@@ -32,6 +32,7 @@ async def test_counter_includes_increments_of_the_other_worker(stores: list[Work
 async def test_value_is_set_and_deleted_in_both(stores: list[WorkerStore]) -> None:
     first, second = stores
     await first.set("pause", b"until noon", 60)
+    assert await second.get_all(["pause", "absent"]) == {"pause": b"until noon"}
     assert await second.get("pause") == b"until noon"
     await second.delete("pause")
     assert await first.get("pause") is None

@@ -1,6 +1,7 @@
 """Fallback to a spare store while the shared store is down."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from structlog.testing import capture_logs
@@ -22,6 +23,10 @@ class SharedStore(MemoryStore):
     async def get(self, name: str) -> bytes | None:
         self._require_up()
         return await super().get(name)
+
+    async def get_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        self._require_up()
+        return await super().get_all(names)
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
         self._require_up()
@@ -53,9 +58,10 @@ async def test_spare_replaces_shared_store_and_outage_is_logged() -> None:
     await store.set("v", b"1", 60)
     shared.is_down = True
     with capture_logs() as lines:
+        assert await store.get_all(["v"]) == {}
         assert await store.get("v") is None
         await store.set("v", b"2", 60)
-        assert await store.get("v") == b"2"
+        assert (await store.get("v"), await store.get_all(["v"])) == (b"2", {"v": b"2"})
         assert (store.is_down, (await store.read_stats()).used_bytes) == (True, ENTRY_OVERHEAD + 1)
         assert await store.acquire_lock("lock", "h", 60)
         await store.release_lock("lock", "h")

@@ -120,6 +120,11 @@ async def check_store_interface(store: Any) -> None:
     assert await store.get("v") is None
     await store.set("v", b"x" * 5_000, 60)
     assert await store.get("v") == b"x" * 5_000
+    for number in range(0, 250, 2):
+        await store.set(f"many/{number}", b"%d" % number, 60)
+    many = {f"many/{number}": b"%d" % number for number in range(0, 250, 2)}
+    assert await store.get_all([f"many/{number}" for number in range(250)]) == many
+    assert await store.get_all([]) == {}
     await store.delete("v", "missing")
     assert await store.get("v") is None
     assert [await store.increment("n", amount, 60) for amount in (0, 2, 0, 3)] == [0, 2, 2, 5]

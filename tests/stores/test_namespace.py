@@ -13,6 +13,7 @@ async def test_namespaces_share_no_values_counters_or_locks() -> None:
     first, second, again = (NamespacedStore(store, name) for name in ("a", "b", "a"))
     await first.set("x", b"1", 60)
     assert (await second.get("x"), await again.get("x")) == (None, b"1")
+    assert (await second.get_all("x"), await again.get_all("xy")) == ({}, {"x": b"1"})
     assert [await part.increment("n", 1, 60) for part in (first, second, again)] == [1, 1, 2]
     assert await first.acquire_lock("l", "h", 60)
     assert await second.acquire_lock("l", "other", 60)

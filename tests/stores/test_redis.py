@@ -76,6 +76,24 @@ async def test_evicted_counter_of_invalidations_has_no_earlier_number(
     await store.aclose()
 
 
+async def test_reading_a_counter_of_invalidations_writes_nothing() -> None:
+    """Until half of its lifetime is over: a Redis that writes to its disk would wait for it."""
+    with redis_server() as server, server.direct(decode_responses=True) as redis:
+        store, name = RedisStore(server.url, KEYS), "halo-gateway/counter/s/Patient"
+        number = await store.increment("counter/s/Patient", 0, 60)
+
+        async def written() -> int:
+            before = redis.info("persistence")["rdb_changes_since_last_save"]
+            assert await store.increment("counter/s/Patient", 0, 60) == number
+            return int(redis.info("persistence")["rdb_changes_since_last_save"] - before)
+
+        assert await written() == 0
+        redis.pexpire(name, 29_000)
+        assert await written() > 0
+        assert redis.pttl(name) > 50_000
+        await store.aclose()
+
+
 async def test_slow_redis_is_a_connection_error_after_timeout() -> None:
     with redis_server() as server:
         store = RedisStore(server.url, KEYS, timeout=0.2)

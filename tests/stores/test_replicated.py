@@ -1,6 +1,7 @@
 """Values shared by replicas."""
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -19,6 +20,9 @@ class LossyStore(MemoryStore):
 
     async def get(self, name: str) -> bytes | None:
         return None if self.is_down else await super().get(name)
+
+    async def get_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        return {} if self.is_down else await super().get_all(names)
 
     async def problem(self) -> str:
         return "down" if self.is_down else ""
@@ -45,6 +49,17 @@ def two_replicas() -> tuple[Clock, LossyStore, ReplicatedValues[int], Replicated
     store = LossyStore(clock=clock)
     first, second = (ReplicatedValues(store, int, "n:", clock, lifetime=60) for _ in range(2))
     return clock, store, first, second
+
+
+async def test_values_of_many_names_are_those_of_the_store() -> None:
+    _, store, first, second = two_replicas()
+    await first.set("a", 1)
+    await first.set("b", 2)
+    await second.set("a", 3)
+    await second.delete("b")
+    assert await first.read_all({"a", "b", "absent"}) == {"a": 3}
+    store.is_down = True
+    assert await first.read_all({"a", "b", "absent"}) == {"a": 1, "b": 2}
 
 
 async def test_change_is_visible_to_other_replica_within_a_second() -> None:
