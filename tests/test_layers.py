@@ -121,7 +121,7 @@ IMPURE = {
     "stores/fallback.py": "asyncio structlog time",
     "stores/lock.py": "asyncio secrets time",
     "stores/memory.py": "time",
-    "stores/redis.py": "asyncio",
+    "stores/redis.py": "asyncio secrets",
     "stores/redis_channel.py": "asyncio redis secrets structlog time",
     "stores/redis_client.py": "redis",
     "stores/redis_sync_client.py": "redis",

@@ -21,7 +21,6 @@ NO_STORE_HEADERS = {"cache-control": "no-store"}
 _MAX_BODY_BYTES = 10_000
 #: Text for a site that is none.
 INVALID_SITE = "site must be a Halo GUID, or an alias of the configuration."
-_AMBIGUOUS_ALIAS = "Several practices have this alias. Send the Halo GUID of the practice."
 
 _NOT_SERVED = (
     "The configuration does not name this practice, and sites.default has no time zone: correct the GUID."
@@ -64,9 +63,7 @@ class SiteNames:
         return self.require_guid(site)
 
     def require_guid(self, site: str) -> str:
-        """GUID of a practice, or name of a mount. Raises Failure 400 if several practices have this alias."""
-        if list(self.aliases.values()).count(site) > 1:
-            raise bad_request(_AMBIGUOUS_ALIAS, "site")
+        """GUID of a practice, or name of a mount. Raises Failure 400."""
         if site in self.mounts and site not in self.aliases.values():
             return site
         try:

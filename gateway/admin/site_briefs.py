@@ -86,7 +86,7 @@ async def read_site_briefs(reader: SiteStatusReader, selection: BriefSelection) 
         is_waiting, lacks_zone = load.get(guid, _NO_LOAD)[1] > 0, site is None and reader.is_configured(guid)
         trouble = _trouble(circuits.get(guid), now, (guid in pauses, lacks_zone, is_waiting))
         rows.append(_Row(trouble, name.lower(), guid, name, site))
-    found = sorted(_selected(rows, selection), key=_order)
+    found = sorted(_rows_of_selection(rows, selection), key=_order)
     briefs = [
         SiteBrief(
             row.guid,
@@ -108,7 +108,7 @@ def _order(row: _Row) -> tuple[Trouble, str, str]:
     return row[:3]
 
 
-def _selected(rows: list[_Row], selection: BriefSelection) -> list[_Row]:
+def _rows_of_selection(rows: list[_Row], selection: BriefSelection) -> list[_Row]:
     if selection.is_troubled:
         rows = [row for row in rows if row.trouble is not Trouble.NONE]
     wanted = selection.contains.strip().lower()

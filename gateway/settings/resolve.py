@@ -49,15 +49,13 @@ class ConfiguredSites:
     def guid_of(self, name: str) -> str:
         """Return the GUID of an alias, or a GUID in lower case. Raises ValueError for other names."""
         named = ((guid, site) for guid, site in self._settings.sites.items() if guid != DEFAULT_SITE)
-        guids = [guid for guid, site in named if site.name == name != ""]
-        if len(guids) > 1:
-            raise ValueError(f"several sites have the alias {name}. Use the Halo GUID.")
-        if not guids and not re.fullmatch(GUID_PATTERN, name, re.IGNORECASE):
+        found = next((guid for guid, site in named if site.name == name != ""), "")
+        if not found and not re.fullmatch(GUID_PATTERN, name, re.IGNORECASE):
             raise ValueError(
                 f"{name} is neither a Halo GUID nor the alias of a site in the configuration."
                 f" {self._shown_aliases()}"
             )
-        return guids[0] if guids else name.lower()
+        return found or name.lower()
 
     def _shown_aliases(self) -> str:
         aliases = sorted(

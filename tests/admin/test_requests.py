@@ -30,14 +30,6 @@ def test_other_site_is_rejected(site: str) -> None:
     assert (failure.value.kind.status, failure.value.expression) == (400, "site")
 
 
-def test_alias_of_several_practices_is_rejected() -> None:
-    names = SiteNames({GUID: "harbour", GUID[:-1] + "b": "harbour"})
-    with pytest.raises(Failure) as failure:
-        names.require_guid("harbour")
-    assert "Several practices" in failure.value.text
-    assert names.require_guid(GUID) == GUID
-
-
 def test_name_without_alias_is_the_beginning_of_the_guid() -> None:
     assert (NAMES.display_name(GUID), SiteNames().display_name(GUID)) == ("harbour", GUID[:8])
 

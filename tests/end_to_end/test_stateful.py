@@ -342,7 +342,7 @@ class Walk:
         type_, id_ = self.random.choice(
             [("", ""), ("Patient", ""), ("AllergyIntolerance", ""), ("", "1"), ("", "2")]
         )
-        body = {"site": site, "type": type_, "patient": id_}
+        body = {"site": site} | ({"type": type_} if type_ else {}) | ({"patient": id_} if id_ else {})
         self.log(f"purge {body}")
         client = self.world.replicas[number][1]
         response = await client.post("/admin/purge", json=body, headers=ADMIN)

@@ -115,7 +115,8 @@ def test_connections_are_spread_over_workers(gateway: WorkersGateway) -> None:
     with gateway.clients(64) as clients:
         for client in clients:
             client.get(PATIENT)
-        counts = [sum(line["worker"] == each for line in gateway.lines("request")) for each in (1, 2)]
+        lines = gateway.wait_for_lines("request", 64)
+    counts = [sum(line["worker"] == each for line in lines) for each in (1, 2)]
     assert sum(counts) == 64
     assert min(counts) >= 12
 

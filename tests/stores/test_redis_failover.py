@@ -137,7 +137,7 @@ async def test_commands_follow_slots_that_move(redis_groups: SharedGroups) -> No
         await store.aclose()
 
 
-async def test_first_commands_of_a_store_are_sent_to_the_right_node(redis_groups: SharedGroups) -> None:
+async def test_first_commands_of_a_store_reach_the_right_node(redis_groups: SharedGroups) -> None:
     """Redirections of commands at once would close the connections of those that wait."""
     with redis_groups.of_kind("cluster") as servers:
         assert isinstance(servers, ClusterGroup)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -31,6 +32,13 @@ class WorkersGateway:
         """Lines of the log, or those of one event; a line that is no JSON raises ValueError."""
         lines = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
         return [line for line in lines if event in {"", line["event"]}]
+
+    def wait_for_lines(self, event: str, count: int) -> list[dict[str, Any]]:
+        """Lines of an event once there are so many: each is written after its response."""
+        deadline = monotonic() + 10
+        while len(lines := self.lines(event)) < count and monotonic() < deadline:
+            sleep(0.05)
+        return lines
 
     @property
     def path(self) -> str:

@@ -56,7 +56,7 @@ def test_form_token_belongs_to_one_session_and_key() -> None:
         assert not is_form_token(text, session, key)
 
 
-def test_session_holds_at_a_replica_whose_clock_is_a_minute_behind() -> None:
+def test_session_holds_where_the_clock_is_a_minute_behind() -> None:
     cookie = cookie_value(new_session("0f" * 16, 1_000_000.0), b"k" * 32)
     for skew, is_valid in ((0.5, True), (60.0, True), (61.0, False)):
         assert (session_of(cookie, b"k" * 32, 1_000_000.0 - skew) is not None) is is_valid
