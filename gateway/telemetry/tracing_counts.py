@@ -12,6 +12,7 @@ class SpanCounts(Collector):
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._has_ended = False
         self.waiting = self.sending = self.exported = self.failed = self.dropped = 0
 
     def note_taken(self, max_waiting: int) -> None:
@@ -26,16 +27,20 @@ class SpanCounts(Collector):
         with self._lock:
             self.waiting, self.sending = max(0, self.waiting - count), count
 
-    def note_export(self, count: int, *, has_failed: bool) -> None:
-        """Count the outcome of the spans that were sent."""
+    def note_export(self, count: int, *, has_failed: bool) -> bool:
+        """Count the outcome of the spans that were sent; return False if they already count as dropped."""
         with self._lock:
+            if self._has_ended:
+                return False
             self.sending = 0
             self.failed += count if has_failed else 0
             self.exported += 0 if has_failed else count
+            return True
 
     def note_end(self) -> int:
         """Count the spans that still wait, or whose export has not ended, as dropped; return their number."""
         with self._lock:
+            self._has_ended = True
             lost = self.waiting + self.sending
             self.dropped += lost
             self.waiting = self.sending = 0

@@ -82,8 +82,8 @@ class PermittedSpans(SpanExporter):
         self._counts.note_sending(len(spans))
         result = self._exporter.export([_permitted_span(span) for span in spans])
         has_failed = result is not SpanExportResult.SUCCESS
-        self._counts.note_export(len(spans), has_failed=has_failed)
-        self._log_change(has_failed=has_failed)
+        if self._counts.note_export(len(spans), has_failed=has_failed):
+            self._log_change(has_failed=has_failed)
         return result
 
     def shutdown(self) -> None:

@@ -126,6 +126,18 @@ def test_failing_endpoint_is_logged_once_until_it_recovers(counts: SpanCounts) -
     assert not kept.spans
 
 
+def test_export_that_ends_after_the_process_counts_and_logs_nothing(counts: SpanCounts) -> None:
+    class Late(KeptSpans):
+        def export(self, _: object) -> SpanExportResult:
+            assert counts.note_end() == 1
+            return SpanExportResult.FAILURE
+
+    counts.note_taken(MAX_WAITING_SPANS)
+    with capture_logs() as lines:
+        PermittedSpans(Late(), counts).export([ReadableSpan("GET", attributes={})])
+    assert (outcomes(counts), lines) == ((0, 0, 1), [])
+
+
 def test_endpoint_that_refuses_costs_spans_only(collector: Collector, counts: SpanCounts) -> None:
     collector.status = 400
     export = SpanExport(f"{collector.url}/v1/traces", RESOURCE, counts)
