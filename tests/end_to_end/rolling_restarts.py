@@ -236,7 +236,8 @@ def checked_kit(folder: Path, replicas: list[Replica]) -> Iterator[Kit]:
 
 
 def _write_servers(folder: Path, replicas: list[Replica]) -> None:
-    lines = (f"server {replica.address} max_fails=0;\n" for replica in replicas)
+    # As by default, nginx leaves a replica out that refused a connection: changes of the kit rely on it.
+    lines = (f"server {replica.address} fail_timeout={CHECK_SECONDS:.0f}s;\n" for replica in replicas)
     (folder / "servers").write_text("".join(lines))
 
 
