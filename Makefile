@@ -32,7 +32,7 @@ define install
 		|| { echo "The installation failed. Does this machine reach a package index? See docs/install.md." >&2; exit 1; }
 endef
 
-.PHONY: demo test test-newest test-install check bench chaos fuzz rolling docs images lock dist sbom clean
+.PHONY: demo test test-newest test-install check bench chaos fuzz searches rolling docs images lock dist sbom clean
 
 demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (ARGS=--once ends)
 	$(BIN)/halo-gateway demo $(ARGS)
@@ -77,6 +77,10 @@ chaos: $(READY)  ## half an hour of faults, six times as fast, and ten minutes o
 fuzz: $(READY)  ## the property tests with new random examples, ten times as many
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "hypothesis and $(SUITE)" \
 		--hypothesis-profile random $(ARGS)
+
+searches: $(READY)  ## 20,000 searches compared with R4's own words, 10,000 random steps over two replicas (needs redis-server)
+	DIFFERENTIAL_CASES=20000 STATEFUL_STEPS=10000 $(BIN)/pytest -n 2 tests/end_to_end/test_differential.py \
+		tests/end_to_end/test_stateful.py $(ARGS)
 
 rolling: $(READY)  ## restart replicas in turn under load, 5,000 requests for each balancer (needs nginx)
 	ROLLING_REQUESTS=5000 $(BIN)/pytest -n 0 -s tests/end_to_end/test_rolling_restarts.py $(ARGS)
