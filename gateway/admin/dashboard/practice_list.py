@@ -26,8 +26,8 @@ _COLUMNS = (
     Column("Engine"),
     NumberColumn("Issues seen and mended"),
 )
-_LINK_HTML = Markup('<a href="{}admin/practices/{}">{}</a>')
-_STATE_HTML = Markup('<span class="{}">{}</span>')
+_LINK_HTML = Markup('<a href="%sadmin/practices/%s">%s</a>')
+_STATE_HTML = Markup('<span class="%s">%s</span>')
 _SEARCH_HTML = Markup(
     '<h1>Practices</h1>\n<form method="get" role="search" class="fields">\n'
     '<label for="q">Name or GUID contains</label>\n'
@@ -46,8 +46,8 @@ def practice_table(sites: Sequence[dict[str, Any]], root: str, now: str, empty: 
 def _cells(site: dict[str, Any], root: str, now: str) -> tuple[Cell, ...]:
     state = practice_state(site)
     return (
-        _LINK_HTML.format(root, site["site"], site_label(site)),
-        _STATE_HTML.format(state.level, state.text),
+        _LINK_HTML % (root, site["site"], site_label(site)),
+        _STATE_HTML % (state.level, state.text),
         state.reason or NONE,
         age_text(state.since, now),
         count_text(site["running"]),
