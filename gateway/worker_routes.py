@@ -118,10 +118,18 @@ class WorkerRoutes:
             if answer and answer.status == httpx.codes.OK
         }
         combined = combine([msgspec.json.decode(body) for body in (bytes(own.body), *bodies.values())])
-        missing = [number for number in answers if number not in bodies]
+        missing = [number for number, answer in answers.items() if not _has_answered(answer)]
         if request.method == "POST" and missing:
             combined = {**combined, MISSING_WORKERS: missing}
         return _with_body(own, msgspec.json.encode(combined))
+
+
+def _has_answered(answer: SiblingAnswer | None) -> bool:
+    """Whether a sibling has done what it was asked, or has nothing left to do.
+
+    Who shares the answering worker's reset may no longer know the practice, and refuses it.
+    """
+    return answer is not None and answer.status in {httpx.codes.OK, httpx.codes.BAD_REQUEST}
 
 
 def _passed_request(request: Request, body: bytes) -> SiblingRequest:

@@ -41,7 +41,7 @@ class ActivityEndpoints:
     async def get_history(self, request: Request) -> Response:
         """Return the last hours of a site, or of all sites together. Raises Failure 400."""
         site = query_parameters(request, ("site",)).get("site", "")
-        guid = guid_in(self.site_names.require_key(site)) if site else ""
+        guid = guid_in(await self.site_names.require_known(site)) if site else ""
         self.count_waiting()
         now = self.now()
         intervals = list(map(_interval_json, self.history.intervals(guid, now.timestamp())))

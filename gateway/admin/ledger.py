@@ -69,12 +69,17 @@ class LedgerEndpoints:
         return {("GET", "/admin/ledger"): self.get_ledger}
 
     async def get_ledger(self, request: Request) -> Response:
-        """Return the rows of a site since a day. Raises Failure 400, such as for an unknown site, or 503."""
+        """Return the rows of a site since a day. Raises Failure 400, such as for an unknown site, or 503.
+
+        Rows of a practice stay when the configuration no longer names it.
+        """
         options = _report_options(request)
         self.count_waiting()
         read_rows = self.apps.read_rows if options.by else self.read_rows
         guid = self.site_names.require_guid(options.site) if options.site else ""
         rows = await run_in_threadpool(_read_rows, read_rows, guid, options.since)
+        if guid and not rows:
+            await self.site_names.require_known(guid)
         return self._report_by_app(rows, options) if options.by else self._report(rows, options, guid)
 
     def _report(self, rows: list[LedgerRow], options: ReportOptions, guid: str) -> Response:

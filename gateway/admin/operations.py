@@ -119,7 +119,10 @@ class Operations:
         """Admin endpoints; without a token only for a separate port."""
         token, sites = self.settings.admin.token, self.settings.sites
         aliases = {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE}
-        names = SiteNames(aliases, self._mounts, SiteIds(sites), self._halo_mounts, self._is_served)
+        has_state = self._status_reader.has_state
+        names = SiteNames(
+            aliases, self._mounts, SiteIds(sites), self._halo_mounts, self._is_served, has_state
+        )
         flush = self._flush_hits
         groups = (
             LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports, flush),

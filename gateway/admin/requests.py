@@ -1,6 +1,6 @@
 """Strict parsing of operators' requests, and responses to them."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -27,12 +27,17 @@ _NOT_SERVED = (
 )
 
 
+async def _has_no_state(_: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class SiteNames:
     """Aliases of practices, by GUID, and names of mounted upstreams, each of which is one site.
 
     `halo_mounts`: names of those with practices of their own, whose keys and names begin with it.
-    `is_served`: whether the gateway serves the practice of a GUID.
+    `is_served`: whether the gateway serves the practice of a GUID. `has_state`: whether the practice of a key
+    has an open circuit, a pause or load, which requests without dates may give to any practice.
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -40,6 +45,7 @@ class SiteNames:
     ids: Callable[[str], str] = field(default_factory=SiteIds)
     halo_mounts: Collection[str] = ()
     is_served: Callable[[str], bool] = lambda _: True
+    has_state: Callable[[str], Awaitable[bool]] = _has_no_state
 
     def require_served(self, site: str) -> str:
         """GUID of a practice that the gateway serves, or name of a mount. Raises Failure 400.
@@ -47,9 +53,22 @@ class SiteNames:
         The responses of others are never stored, so that a purge of one is that of a mistyped GUID.
         """
         guid = self.require_guid(site)
-        if guid not in self.mounts and not self.is_served(guid):
+        if not self._serves(guid):
             raise bad_request(_NOT_SERVED, "site")
         return guid
+
+    async def require_known(self, site: str) -> str:
+        """Key of a practice that the gateway serves, or whose state it has. Raises Failure 400.
+
+        Any other is a mistyped GUID, of which there is nothing to show or to change.
+        """
+        key = self.require_key(site)
+        if not self._serves(guid_in(key)) and not await self.has_state(key):
+            raise bad_request(_NOT_SERVED, "site")
+        return key
+
+    def _serves(self, guid: str) -> bool:
+        return guid in self.mounts or self.is_served(guid)
 
     def guid_of(self, site: str) -> str:
         """GUID of an alias; any other text in lower case."""

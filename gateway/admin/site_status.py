@@ -194,6 +194,10 @@ class SiteStatusReader:
         """Whether a site is in the configuration."""
         return guid_in(guid) in self._configured_guids
 
+    async def has_state(self, key: str) -> bool:
+        """Whether a site is configured, or has an open circuit, a pause or load."""
+        return key in self.load() or key in await self.circuits(key) or key in await self.pauses_by_site()
+
     async def pauses_by_site(self) -> dict[str, dict[str, Pause]]:
         """Active pauses by site and name; those of no site under an empty GUID."""
         pauses: dict[str, dict[str, Pause]] = {}

@@ -70,7 +70,8 @@ class SiteEndpoints:
         if not is_full:
             selection = BriefSelection(view == "troubled", parameters.get("contains", ""), _limit(parameters))
             return await self._brief_response(selection)
-        statuses = await self.status_reader.site_statuses(self.site_names.require_key(site) if site else "")
+        key = await self.site_names.require_known(site) if site else ""
+        statuses = await self.status_reader.site_statuses(key)
         now, key_statuses = self.status_reader.now(), await self.status_reader.key_statuses()
         keys = [_key_json(status, now) for status in key_statuses]
         return json_response({"sites": list(map(self._site_json, statuses)), "keys": keys}, self.now())
@@ -92,7 +93,7 @@ class SiteEndpoints:
 
     async def reset_site(self, request: Request) -> Response:
         """Close the circuit of a site and clear its pauses, or one of its pauses. Raises Failure 400."""
-        site = self.site_names.require_key(request.path_params["siteId"])
+        site = await self.site_names.require_known(request.path_params["siteId"])
         pause = (await json_body(request, ResetRequest, _RESET_USAGE)).pause
         if pause and site_of_pause(pause) != site:
             text = "This pause belongs to another practice. GET /admin/pauses lists all pauses."

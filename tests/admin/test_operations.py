@@ -6,8 +6,9 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from structlog.testing import capture_logs
 from support.cache import Practice, status
+from support.operators import issue, route_response
 from support.requests import GUID, NOW
-from support.site_status import FaultyUpstream
+from support.site_status import OFFLINE, STRANGE, FaultyUpstream
 
 from gateway.admin.operations import Operations
 from gateway.stores.base import Store, StoreStats
@@ -97,3 +98,35 @@ async def test_site_metrics_need_an_upstream() -> None:
     process = operations(halo.store, halo, upstream_handlers=[halo.handlers])
     families = (await process.read_metrics())()
     assert "halo_gateway_circuit_open" in {family.name for family in families}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content"),
+    [
+        ("GET", "/admin/sites?site={}", ""),
+        ("GET", "/admin/history?site={}", ""),
+        ("GET", "/admin/ledger?site={}", ""),
+        ("GET", "/admin/ledger?by=app&site={}", ""),
+        ("POST", "/admin/sites/{}/reset", ""),
+        ("POST", "/admin/purge", '{{"site":"{}"}}'),
+    ],
+)
+async def test_mistyped_guid_is_refused_alike(method: str, path: str, content: str) -> None:
+    halo = FaultyUpstream()
+    process = operations(halo.store, halo, upstream_handlers=[halo.handlers])
+    routes = process.admin_endpoints(lambda *_: [], list).admin_port_routes()
+    for site, expected in ((GUID, 200), (STRANGE, 400), ("elsewhere", 400)):
+        response = await route_response(routes, method, path.format(site), content.format(site).encode())
+        assert response.status_code == expected
+        if site == STRANGE:
+            assert issue(response)["details"]["text"].endswith("correct the GUID.")
+
+
+async def test_practice_in_trouble_is_known_without_configuration() -> None:
+    halo = FaultyUpstream()
+    await halo.fail_once(OFFLINE, guid=STRANGE)
+    process = operations(halo.store, halo, upstream_handlers=[halo.handlers])
+    routes = process.admin_endpoints(lambda *_: [], list).admin_port_routes()
+    for method, path in (("GET", "sites?site={}"), ("GET", "history?site={}"), ("POST", "sites/{}/reset")):
+        assert (await route_response(routes, method, f"/admin/{path.format(STRANGE)}")).status_code == 200
+    assert (await route_response(routes, "GET", f"/admin/sites?site={STRANGE}")).status_code == 400

@@ -15,7 +15,11 @@ from support.redis_server import redis_server
 from support.secrets import SECRET
 from support.workers import WorkersGateway, workers_gateway
 
+from gateway.emulator.sites import SYDNEY
+
 PATIENT = "/Patient/1"
+SQL = {"command": {"type": "text", "text": "SELECT 1"}}
+OTHER_SITE = "ffffffff-0000-4000-8000-00000000000f"
 ADMIN = {"authorization": f"Bearer {SECRET}"}
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are read from /proc")
@@ -166,6 +170,19 @@ def test_circuit_is_open_in_all_workers_and_reset_in_all(gateway: WorkersGateway
         url = f"{gateway.url}/admin/sites/{sites[0]['site']}/reset"
         assert "circuit" in httpx.post(url, headers=ADMIN, json={}, trust_env=False).json()["reset"]
         assert {client.get(PATIENT).status_code for client in clients} == {200}
+
+
+def test_reset_of_an_unnamed_practice_reaches_all_workers(pair: Pair, tmp_path: Path) -> None:
+    pair.fault(kind="reset", times=3)
+    zones = {"SITES__DEFAULT__TIME_ZONE": "", f"SITES__{OTHER_SITE}__TIME_ZONE": "Australia/Sydney"}
+    with workers_gateway(pair.emulator.url, tmp_path, ADMIN__TOKEN=SECRET, **zones) as gateway:
+        with gateway.clients() as clients:
+            for client in clients[:3]:
+                client.post(f"{gateway.url}/integrator/sites/{SYDNEY}/queries/immediate", json=SQL)
+        url = f"{gateway.url}/admin/sites/{SYDNEY}/reset"
+        response = httpx.post(url, headers=ADMIN, json={}, trust_env=False)
+        assert (response.status_code, response.json()["reset"]) == (200, ["circuit"])
+        assert httpx.post(url, headers=ADMIN, json={}, trust_env=False).status_code == 400
 
 
 def test_workers_on_one_redis_share_responses(pair: Pair, tmp_path: Path) -> None:
