@@ -60,7 +60,8 @@ def made_at(key: str) -> str:
 class KeyList(NamedTuple):
     """A list of keys in the configuration.
 
-    `variable`: the environment variable that sets it, if one does. `lifetime`: of what the keys protect.
+    `variable`: the environment variable that sets it, if one does: its own, or that of its section in JSON.
+    `lifetime`: of what the keys protect.
     """
 
     setting: str
@@ -119,7 +120,9 @@ def _unknown_step(key_list: KeyList) -> str:
 def _assignment(key_list: KeyList, keys: Sequence[str]) -> str:
     """Return what to write, in the form of the place where the keys are now."""
     values = ", ".join(keys)
-    if key_list.variable:
-        return f"{key_list.variable}='[{values}]'"
     section, _, name = key_list.setting.rpartition(".")
+    if key_list.variable.lower().endswith(name):
+        return f"{key_list.variable}='[{values}]'"
+    if key_list.variable:
+        return f"{key_list.variable}='{{\"{name}\": [{values}], <its other members, unchanged>}}'"
     return f"[{section}]\n{name} = [{values}]"

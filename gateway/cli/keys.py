@@ -10,7 +10,7 @@ import click
 from gateway.cli.key_rotation import KeyList, new_key, rotation_advice
 from gateway.cli.options import CommandWithExamples, config_option, load_settings
 from gateway.settings import Settings
-from gateway.settings.environment import PREFIX, SEPARATOR, variables_by_setting
+from gateway.settings.environment import variable_of_setting
 
 
 @click.group()
@@ -50,14 +50,13 @@ def rotate(setting: str, config: Path | None) -> None:
 
 def _key_list(settings: Settings, setting: str) -> KeyList:
     name = tuple(setting.split("."))
-    found = variables_by_setting(Settings, os.environ)
-    variables = found.get(name) or ([PREFIX + SEPARATOR.join(name).upper()] if name[:1] in found else [""])
+    variable = variable_of_setting(Settings, os.environ).get(name, "")
     if setting == "paging.keys":
         seconds = settings.paging.link_lifetime_seconds
         secrets, lifetime = settings.paging.keys, f"{seconds} seconds (paging.link_lifetime_seconds)"
     else:
         secrets, lifetime = settings.cache.keys, f"{_longest_age(settings)} seconds (the oldest response)"
-    return KeyList(setting, [secret.get_secret_value() for secret in secrets], variables[0], lifetime)
+    return KeyList(setting, [secret.get_secret_value() for secret in secrets], variable, lifetime)
 
 
 def _longest_age(settings: Settings) -> int:

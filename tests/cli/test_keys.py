@@ -42,6 +42,24 @@ def test_rotation_reads_file_and_environment(
     assert SECRET not in output
 
 
+@pytest.mark.parametrize("setting", ["paging", "cache"])
+def test_keys_in_json_of_their_section_are_set_there(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = f"HALO_GATEWAY_{setting.upper()}"
+    monkeypatch.setenv(variable, f'{{"keys": ["{SECRET}"]}}')
+    code, output = run("rotate", f"{setting}.keys")
+    assert (code, f"""\n{variable}='{{"keys": ["<the present key, unchanged>", """ in output) == (0, True)
+
+
+def test_keys_of_the_file_stay_there_beside_variables_of_their_section(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(f'[paging]\nkeys = ["{SECRET}"]\n')
+    monkeypatch.setenv("HALO_GATEWAY_PAGING", '{"link_lifetime_seconds": 7200}')
+    output = run("rotate", "paging.keys", "--config", str(file))[1]
+    assert "[paging]\nkeys = [" in output
+
+
 def test_wait_before_the_last_step_is_the_oldest_response(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALO_GATEWAY_CACHE__KEYS", f'["{SECRET}", "{OTHER_SECRET}"]')
     assert "3600 seconds (the oldest response)" in run("rotate", "cache.keys")[1]
