@@ -9,6 +9,7 @@ import httpx
 
 from gateway.admin.advice_text import format_advice
 from gateway.admin.date_facts import proof_text
+from gateway.admin.missed_replicas import advice_after, missed_replicas
 from gateway.settings import Settings
 
 _TIMEOUT_SECONDS = 30.0
@@ -100,16 +101,6 @@ _STATUS_MESSAGES = {
 }
 
 
-#: Reason why a replica was not reached -> what it means.
-_REASONS = {
-    "store-down": "the gateway that was asked cannot reach the shared store",
-    "channel-down": "the gateway that was asked cannot send messages through the shared store",
-    "silent": "it does not use the shared store at this moment, or did not end in order",
-    "other-keys": "it has other cache.keys, so that only a purge of the whole practice reaches it",
-    "no-answer": "it did not answer",
-}
-
-
 def _is_partial(response: httpx.Response) -> bool:
     """Whether a change was made, but has not reached all replicas."""
     if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
@@ -125,17 +116,11 @@ def _with_reach(message: str, result: dict[str, Any]) -> str:
 
     The number is for the operator to compare: who never reached the shared store is unknown to the others.
     """
-    reached, missed = result.get("reached", []), result.get("notReached", [])
+    reached, missed = result.get("reached", []), missed_replicas(result)
     if not missed:
         return f"{message}, at {_known_replicas(len(reached))}" if reached else message
-    lines = [
-        f"{message}, but not at all replicas. Reached: {', '.join(reached) or 'none'}. Not reached:",
-        *(f"  {each['replica']}: {_REASONS.get(each['reason'], each['reason'])}" for each in missed),
-    ]
-    until = result.get("oldResponsesUntil")
-    advice = "Repeat the command once they reach the shared store, or restart them."
-    limit = f"They may serve old responses until {until}, or until they reach the shared store again. "
-    raise ValueError("\n".join([*lines, f"{limit if until else ''}{advice}"]))
+    head = f"{message}, but not at all replicas. Reached: {', '.join(reached) or 'none'}. Not reached:"
+    raise ValueError("\n".join([head, *(f"  {line}" for line in missed), advice_after(result)]))
 
 
 def _known_replicas(count: int) -> str:

@@ -162,8 +162,8 @@ def test_purge_names_replicas_that_were_not_reached() -> None:
     assert str(error.value) == (
         f"cached responses were purged at site {SYDNEY}, but not at all replicas. Reached: a process 7. Not"
         " reached:\n  b process 7: it does not use the shared store at this moment, or did not end in order\n"
-        "They may serve old responses until 2026-04-01T01:00:00+00:00, or until they reach the shared store"
-        " again. Repeat the command once they reach the shared store, or restart them."
+        "They may serve old responses until 2026-04-01T01:00:00+00:00. Repeat the change once they reach the"
+        " shared store, or restart them."
     )
 
 

@@ -35,6 +35,7 @@ class FixedEndpoints:
     reads: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     writes: list[tuple[str, Any]] = field(default_factory=list)
     missed: list[dict[str, str]] = field(default_factory=list)
+    reset: list[str] = field(default_factory=list)
 
     def endpoints(self) -> EndpointTable:
         paths = ("sites", "today", "history", "pauses", "failures", "cache", "ledger")
@@ -63,7 +64,7 @@ class FixedEndpoints:
 
     async def write(self, request: Request) -> Response:
         self.writes.append((request.url.path, await request.json()))
-        fields = {"purged": "site", "site": "harbour", "reset": [], "notReached": self.missed}
+        fields = {"purged": "site", "site": "harbour", "reset": self.reset, "notReached": self.missed}
         until = {"oldResponsesUntil": SINCE} if self.missed else {}
         return JSONResponse(fields | until, 503 if self.missed else 200)
 

@@ -25,6 +25,7 @@ _ISOLATION: Final = {
 _DONE_HTML = Markup('<p class="done" role="status">{}</p>\n')
 #: Texts after a form, by the value of `done` in the URL.
 _DONE: Final = {
+    "pause-gone": "This pause was not in effect any more: it had ended already.",
     "pause-ended": "The pause has ended.",
     "reset": "The circuit is closed, and the pauses have ended.",
 }

@@ -23,6 +23,7 @@ from gateway.admin.dashboard.practice import practice
 from gateway.admin.dashboard.practice_list import practice_list
 from gateway.admin.dashboard.practice_states import PAGE_SIZE, page_number
 from gateway.admin.dashboard.sessions import COOKIE_NAME, SESSION_SECONDS, Session, cookie_value
+from gateway.admin.missed_replicas import advice_after, missed_replicas
 from gateway.admin.requests import INVALID_SITE
 from gateway.dates.timezones import load_zone
 from gateway.errors.failure import Failure
@@ -137,7 +138,8 @@ class Dashboard:
         """End a pause. Raises Refusal, SignInNeeded or ApiError."""
         session, fields = await self.door.require_change(request)
         result = await self.api.post("/admin/pauses/clear", {"pause": fields.get("pause", "")})
-        return self._answer_to_change(request, session, result, "admin/?done=pause-ended#pauses")
+        done = "pause-ended" if result["reset"] else "pause-gone"
+        return self._answer_to_change(request, session, result, f"admin/?done={done}#pauses")
 
     async def reset_practice(self, request: Request) -> Response:
         """Close a practice's circuit and end its pauses. Raises Refusal, SignInNeeded or ApiError."""
@@ -225,13 +227,11 @@ def _purge_words(result: Fields) -> tuple[str, Markup]:
 
 
 def _not_reached(result: Fields) -> Markup:
-    """Return which replicas a change has not reached; empty if it has reached all."""
-    names = ", ".join(f"{missed['replica']} ({missed['reason']})" for missed in result.get("notReached", ()))
-    if not names:
+    """Return which replicas a change has not reached, and what to do; empty if it has reached all."""
+    missed = missed_replicas(result)
+    if not missed:
         return Markup()
-    until = result.get("oldResponsesUntil")
-    text = f", which may serve old responses until {until}" if until else ""
-    return _NOT_REACHED_HTML.format(f"Not reached: {names}{text}. Try again in a few seconds.")
+    return _NOT_REACHED_HTML.format(f"Not reached: {'; '.join(missed)}. {advice_after(result)}")
 
 
 def _redirect(request: Request, target: str) -> Response:

@@ -202,7 +202,8 @@ async def test_purge_names_the_replicas_that_were_not_reached() -> None:
     pages = DashboardPages()
     pages.group.missed = [{"replica": "replica-2", "reason": "silent"}]
     response = await pages.post("/admin/purge/run", site=GUID, patient="Zzyzx")
-    assert "Not reached: replica-2 (silent), which may serve old responses until" in response.text
+    assert "Not reached: replica-2: it does not use the shared store at this moment" in response.text
+    assert "They may serve old responses until" in response.text
     assert "Zzyzx" not in response.text
 
 
@@ -214,7 +215,24 @@ async def test_change_names_the_replicas_that_were_not_reached(path: str, fields
     assert (await pages.post(path, **fields)).status_code == 303
     pages.group.missed = [{"replica": "replica-2", "reason": "no-answer"}]
     response = await pages.post(path, **fields)
-    assert (response.status_code, "Not reached: replica-2 (no-answer)" in response.text) == (200, True)
+    assert (response.status_code, "Not reached: replica-2: it did not answer" in response.text) == (200, True)
+
+
+async def test_advice_after_a_purge_is_that_of_the_reason() -> None:
+    pages = DashboardPages()
+    pages.group.missed = [{"replica": "replica-2", "reason": "other-keys"}]
+    response = await pages.post("/admin/purge/run", site=GUID, patient="1")
+    assert "Purge the whole practice" in response.text
+    assert "Repeat the change" not in response.text
+
+
+@pytest.mark.parametrize(("reset", "word"), [([], "pause-gone"), (["a:b"], "pause-ended")])
+async def test_page_says_whether_there_was_a_pause(reset: list[str], word: str) -> None:
+    pages = DashboardPages()
+    pages.group.reset = reset
+    response = await pages.post("/admin/pauses/end", pause="a:b")
+    assert response.headers["location"] == f"../../admin/?done={word}#pauses"
+    assert "was not in effect" in (await pages.get("/admin/?done=pause-gone")).text
 
 
 async def test_form_of_another_type_or_too_large_is_refused() -> None:
