@@ -72,23 +72,22 @@ class AccessLog:
         """Log a request with its response; one that the shutdown of the gateway cut off as a warning."""
         level = logging.WARNING if is_cut_off else logging.INFO
         if _log.is_enabled_for(level):
-            fields = self.shared_fields(request, response)
-            if is_client_gone:
-                fields["client_left"] = True
+            fields = self.shared_fields(request, response, is_client_gone=is_client_gone)
             _log.log(level, "request", **fields, ms=_milliseconds(seconds))
 
     def log_left(self, request: FhirRequest, seconds: float, trace_id: str = "") -> None:
         """Log a request that ended without a response, because its client left."""
         self.log(request, FhirResponse(CLIENT_LEFT_STATUS, trace_id=trace_id), seconds, is_client_gone=True)
 
-    def shared_fields(self, request: FhirRequest, response: FhirResponse) -> dict[str, Any]:
+    def shared_fields(
+        self, request: FhirRequest, response: FhirResponse, *, is_client_gone: bool = False
+    ) -> dict[str, Any]:
         """Return the fields of a request and its response; all but the id are those of each equal hit."""
         caller = self._caller_name(request.headers, caller_of(request))
-        return {
-            **request_log_fields(request, self.labels.label_of(request), caller),
-            **_response_fields(response),
-            **({"trace_id": response.trace_id} if response.trace_id else {}),
-        }
+        fields = request_log_fields(request, self.labels.label_of(request), caller)
+        return _join_fields(
+            fields, _response_fields(response), response.trace_id, is_client_gone=is_client_gone
+        )
 
     def log_unread(
         self,
@@ -98,16 +97,24 @@ class AccessLog:
         sender: Sender = UNKNOWN_SENDER,
     ) -> None:
         """Log a request that no handler saw; `path` and `method` as received, empty if they were not."""
+        fields = _names(answer.request_id, self.labels.of_path(path), sender.caller, sender.app)
+        fields |= _action(method, sender.interaction, ())
+        result = _result(answer.status, answer.kind.code if answer.kind else "", octets=answer.octets)
         is_gone = answer.status == CLIENT_LEFT_STATUS
-        _log.info(
-            "request",
-            **_names(answer.request_id, self.labels.of_path(path), sender.caller, sender.app),
-            **_action(method, sender.interaction, ()),
-            **_result(answer.status, answer.kind.code if answer.kind else "", octets=answer.octets),
-            **({"client_left": True} if is_gone else {}),
-            **({"trace_id": answer.trace_id} if answer.trace_id else {}),
-            ms=_milliseconds(answer.seconds),
-        )
+        _join_fields(fields, result, answer.trace_id, is_client_gone=is_gone)
+        _log.info("request", **fields, ms=_milliseconds(answer.seconds))
+
+
+def _join_fields(
+    fields: dict[str, object], result: dict[str, object], trace_id: str, *, is_client_gone: bool
+) -> dict[str, object]:
+    """Return the fields of a request, changed in place, with those of its result, client and trace."""
+    fields |= result
+    if is_client_gone:
+        fields["client_left"] = True
+    if trace_id:
+        fields["trace_id"] = trace_id
+    return fields
 
 
 def request_log_fields(

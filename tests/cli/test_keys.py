@@ -43,14 +43,14 @@ def test_rotation_reads_file_and_environment(
 
 
 @pytest.mark.parametrize("setting", ["paging", "cache"])
-def test_keys_in_json_of_their_section_are_set_there(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_in_json_of_a_section_are_set_there(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     variable = f"HALO_GATEWAY_{setting.upper()}"
     monkeypatch.setenv(variable, f'{{"keys": ["{SECRET}"]}}')
     code, output = run("rotate", f"{setting}.keys")
     assert (code, f"""\n{variable}='{{"keys": ["<the present key, unchanged>", """ in output) == (0, True)
 
 
-def test_keys_of_the_file_stay_there_beside_variables_of_their_section(
+def test_keys_of_the_file_stay_beside_other_variables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "gateway.toml"
