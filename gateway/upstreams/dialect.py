@@ -226,13 +226,13 @@ class _MatchedError:
     def _failure_kind(self) -> FailureKind:
         """Kind of the rule; if the client sent no credential, that for the gateway's own credentials."""
         own_kind = self.rule.own_credentials_kind
-        is_anonymous = not self._is_token_request and not any(
+        is_anonymous = not self._may_lack_credential and not any(
             self.check.request.header(name) for name in self.dialect.credential_headers
         )
         return own_kind if own_kind and is_anonymous else self.rule.kind
 
     @property
-    def _is_token_request(self) -> bool:
+    def _may_lack_credential(self) -> bool:
         """Whether a client may send no credential in a header: a request that is passed through."""
         is_other = self.dialect.is_fhir and self.check.request.interaction.code == "other"
         return is_other or not self.dialect.requires_credential
