@@ -24,7 +24,16 @@ class Trouble(IntEnum):
     NO_TIME_ZONE = 3
     FAILING = 4
     WAITING = 5
-    NONE = 9
+    NONE = 6
+
+
+_TROUBLES: Final = tuple(Trouble)
+
+
+def trouble_of(state: str, failures: int, *, is_paused: bool, lacks_zone: bool, is_waiting: bool) -> Trouble:
+    """Return the worst trouble of a site; `state` and `failures` are those of its circuit."""
+    found = state == "open", is_paused, state == "half-open", lacks_zone, failures > 0, is_waiting, True
+    return _TROUBLES[found.index(True)]
 
 
 class SiteBrief(NamedTuple):
@@ -83,8 +92,14 @@ async def read_site_briefs(reader: SiteStatusReader, selection: BriefSelection) 
     for guid in guids:
         site = reader.find_site(guid)
         name = mounted_name(mount_in(guid), site.name) if site else reader.site_name(guid)
-        is_waiting, lacks_zone = load.get(guid, _NO_LOAD)[1] > 0, site is None and reader.is_configured(guid)
-        trouble = _trouble(circuits.get(guid), now, (guid in pauses, lacks_zone, is_waiting))
+        circuit = circuits.get(guid)
+        trouble = trouble_of(
+            circuit.state(now) if circuit else "closed",
+            circuit.failures if circuit else 0,
+            is_paused=guid in pauses,
+            lacks_zone=site is None and reader.is_configured(guid),
+            is_waiting=load.get(guid, _NO_LOAD)[1] > 0,
+        )
         rows.append(_Row(trouble, name.lower(), guid, name, site))
     found = sorted(_rows_of_selection(rows, selection), key=_order)
     briefs = [
@@ -113,20 +128,3 @@ def _rows_of_selection(rows: list[_Row], selection: BriefSelection) -> list[_Row
         rows = [row for row in rows if row.trouble is not Trouble.NONE]
     wanted = selection.contains.strip().lower()
     return [row for row in rows if wanted in row.sort_name or wanted in row.guid] if wanted else rows
-
-
-def _trouble(circuit: Circuit | None, now: float, others: tuple[bool, bool, bool]) -> Trouble:
-    """Return the worst trouble of a site; `others`: whether it is paused, lacks a time zone, has a queue."""
-    is_paused, lacks_zone, is_waiting = others
-    state = circuit.state(now) if circuit else "closed"
-    if state == "open":
-        return Trouble.CIRCUIT_OPEN
-    if is_paused:
-        return Trouble.PAUSED
-    if state == "half-open":
-        return Trouble.TRIAL
-    if lacks_zone:
-        return Trouble.NO_TIME_ZONE
-    if circuit and circuit.failures:
-        return Trouble.FAILING
-    return Trouble.WAITING if is_waiting else Trouble.NONE

@@ -2,12 +2,9 @@
 
 import pytest
 from support.requests import GUID
-from support.site_json import PAUSE, site_json
 from support.site_status import ENGINE, OFFLINE, QUIET, STRANGE, FaultyUpstream
 
-from gateway.admin.dashboard.practice_states import practice_state
-from gateway.admin.site_briefs import BriefSelection, SiteBrief, Trouble, _trouble, read_site_briefs
-from gateway.resilience.circuit import CLOSED, Circuit
+from gateway.admin.site_briefs import BriefSelection, SiteBrief, Trouble, read_site_briefs, trouble_of
 from gateway.sites.issue_states import Observation
 
 pytestmark = pytest.mark.anyio
@@ -61,36 +58,21 @@ async def test_text_finds_names_and_guids(text: str, is_found: bool) -> None:
     assert GUID in await briefs_of(halo, BriefSelection(contains=name))
 
 
-OPEN = Circuit(failures=2, times_opened=1, open_until=100.0, last_failure_at=1.0, reason="practice-offline")
-PAUSED_SITE, NO_ZONE, WAITING = (True, False, False), (False, True, False), (False, False, True)
-NOTHING = (False, False, False)
-
-
 @pytest.mark.parametrize(
-    ("circuit", "now", "others", "trouble"),
+    ("state", "failures", "others", "trouble"),
     [
-        (OPEN, 99, PAUSED_SITE, Trouble.CIRCUIT_OPEN),
-        (OPEN, 100, PAUSED_SITE, Trouble.PAUSED),
-        (OPEN, 100, NO_ZONE, Trouble.TRIAL),
-        (Circuit(failures=1), 0, NO_ZONE, Trouble.NO_TIME_ZONE),
-        (Circuit(failures=1), 0, WAITING, Trouble.FAILING),
-        (None, 0, WAITING, Trouble.WAITING),
-        (None, 0, NOTHING, Trouble.NONE),
+        ("open", 2, {"is_paused", "lacks_zone", "is_waiting"}, Trouble.CIRCUIT_OPEN),
+        ("half-open", 2, {"is_paused", "lacks_zone", "is_waiting"}, Trouble.PAUSED),
+        ("half-open", 2, {"lacks_zone", "is_waiting"}, Trouble.TRIAL),
+        ("closed", 1, {"lacks_zone", "is_waiting"}, Trouble.NO_TIME_ZONE),
+        ("closed", 1, {"is_waiting"}, Trouble.FAILING),
+        ("closed", 0, {"is_waiting"}, Trouble.WAITING),
+        ("closed", 0, set(), Trouble.NONE),
     ],
 )
-def test_worst_trouble_is_the_rank_of_the_page(
-    circuit: Circuit | None, now: float, others: tuple[bool, bool, bool], trouble: Trouble
-) -> None:
-    assert _trouble(circuit, now, others) is trouble
-    is_paused, lacks_zone, is_waiting = others
-    site = site_json(
-        state=(circuit or CLOSED).state(now),
-        failures=(circuit or CLOSED).failures,
-        pauses=[PAUSE] if is_paused else [],
-        datesVerifiedBy=None if lacks_zone else "probe",
-        waiting=int(is_waiting),
-    )
-    assert practice_state(site).rank == trouble
+def test_worst_trouble_counts(state: str, failures: int, others: set[str], trouble: Trouble) -> None:
+    facts = {name: name in others for name in ("is_paused", "lacks_zone", "is_waiting")}
+    assert trouble_of(state, failures, **facts) is trouble
 
 
 async def test_engine_and_broken_issues_are_those_that_this_process_knows() -> None:

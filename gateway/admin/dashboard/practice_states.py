@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from gateway.admin.dashboard.wording import NONE
+from gateway.admin.site_briefs import Trouble, trouble_of
 
 #: Practices on one page of the list.
 PAGE_SIZE: Final = 100
@@ -12,33 +13,46 @@ _MAX_PAGE: Final = 1_000_000
 
 
 class PracticeState(NamedTuple):
-    """State of a practice for a person; `rank` is 0 for the worst, and `level` a class of the stylesheet."""
+    """State of a practice for a person; `level` is a class of the stylesheet."""
 
-    rank: int
+    trouble: Trouble
     level: str
     text: str
-    reason: str = ""
-    since: str | None = None
+    reason: str
+    since: str | None
 
 
-_FINE: Final = PracticeState(9, "pass", "serving")
+_TEXTS: Final = {
+    Trouble.CIRCUIT_OPEN: ("fail", "circuit open"),
+    Trouble.PAUSED: ("fail", "paused"),
+    Trouble.TRIAL: ("warn", "next request is a trial"),
+    Trouble.NO_TIME_ZONE: ("fail", "no time zone"),
+    Trouble.FAILING: ("warn", "failing"),
+    Trouble.WAITING: ("warn", "requests wait"),
+    Trouble.NONE: ("pass", "serving"),
+}
+_WITHOUT_FAILURE: Final = frozenset({Trouble.WAITING, Trouble.NONE})
 
 
 def practice_state(site: dict[str, Any]) -> PracticeState:
     """Return the state of a site in the JSON of `/admin/sites`."""
-    reason, since = site["reason"] or "", site["lastFailureAt"]
-    if site["state"] == "open":
-        return PracticeState(0, "fail", "circuit open", reason, since)
-    if site["pauses"]:
+    trouble = trouble_of(
+        site["state"],
+        site["failures"],
+        is_paused=bool(site["pauses"]),
+        lacks_zone=site["configured"] and _lacks_time_zone(site),
+        is_waiting=site["waiting"] > 0,
+    )
+    return PracticeState(trouble, *_TEXTS[trouble], *_reason_and_time(site, trouble))
+
+
+def _reason_and_time(site: dict[str, Any], trouble: Trouble) -> tuple[str, str | None]:
+    if trouble is Trouble.PAUSED:
         pause = site["pauses"][0]
-        return PracticeState(1, "fail", "paused", pause["reason"], pause["since"])
-    if site["state"] == "half-open":
-        return PracticeState(2, "warn", "next request is a trial", reason, since)
-    if site["configured"] and _lacks_time_zone(site):
-        return PracticeState(3, "fail", "no time zone", "requests are refused")
-    if site["failures"]:
-        return PracticeState(4, "warn", "failing", reason, since)
-    return PracticeState(5, "warn", "requests wait") if site["waiting"] else _FINE
+        return pause["reason"], pause["since"]
+    if trouble is Trouble.NO_TIME_ZONE:
+        return "requests are refused", None
+    return ("", None) if trouble in _WITHOUT_FAILURE else (site["reason"] or "", site["lastFailureAt"])
 
 
 def _lacks_time_zone(site: dict[str, Any]) -> bool:
@@ -47,12 +61,12 @@ def _lacks_time_zone(site: dict[str, Any]) -> bool:
 
 def problems_first(sites: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the sites in the order of their states, then of their names."""
-    return sorted(sites, key=lambda site: (practice_state(site).rank, site["name"].lower(), site["site"]))
+    return sorted(sites, key=lambda site: (practice_state(site).trouble, site["name"].lower(), site["site"]))
 
 
 def with_problem(sites: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the sites with a problem, the worst first."""
-    return [site for site in problems_first(sites) if practice_state(site).rank != _FINE.rank]
+    return [site for site in problems_first(sites) if practice_state(site).trouble is not Trouble.NONE]
 
 
 class Page(NamedTuple):
