@@ -53,6 +53,11 @@ def load_template(name: str, package: str = "web") -> Markup:
     return Markup(text)  # noqa: S704 - a file of this package
 
 
+def page_template(package: str = "web") -> Markup:
+    """Template of a package's pages: the head of all, which stays open, and the package's own `page.html`."""
+    return load_template("head.html") + load_template("page.html", package)
+
+
 def relative_root(request: Request) -> str:
     """Relative URL of the gateway's root; correct below any prefix that a proxy removes."""
     path: bytes = request.scope["raw_path"].partition(b"?")[0]
@@ -62,7 +67,7 @@ def relative_root(request: Request) -> str:
 
 @cache
 def _plain_frame() -> PageFrame:
-    return PageFrame(load_template("page.html"), load_template("page.css"))
+    return PageFrame(page_template(), load_template("page.css"))
 
 
 @cache

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from gateway.admin.dashboard.forms import sign_out_button
 from gateway.admin.dashboard.wording import NONE
 from gateway.web.errors import default_headers
-from gateway.web.pages import PageFrame, html_page, load_template, relative_root
+from gateway.web.pages import PageFrame, html_page, load_template, page_template, relative_root
 
 _PACKAGE: Final = "admin.dashboard"
 #: A page of another origin keeps no window of the dashboard, and embeds nothing of it.
@@ -34,9 +34,7 @@ _DONE: Final = {
 @cache
 def _frame() -> PageFrame:
     style = load_template("page.css") + load_template("page.css", _PACKAGE)
-    return PageFrame(
-        load_template("page.html", _PACKAGE), style, load_template("refresh.js", _PACKAGE), has_forms=True
-    )
+    return PageFrame(page_template(_PACKAGE), style, load_template("refresh.js", _PACKAGE), has_forms=True)
 
 
 def dashboard_page(  # noqa: PLR0913 - the parts of a page
