@@ -110,6 +110,8 @@ class SavingsMeter:
         cost = saving_of_failure(failure, has_upstream_request=has_upstream_request) if is_known else None
         if cost is not None:
             self._recorder.count_requests(attribution, cost, _body_size(failure))
+        elif not is_known and not (request.effects and request.effects.queries):
+            self._recorder.count_outside_ledger(attribution)
         self._recorder.record_failure(attribution, failure.kind, request.request_id)
         if failure.kind is inactive_records.INACTIVE_RECORDS:
             self._recorder.metrics.count_repairs(attribution, [_INACTIVE_RECORDS], [_INACTIVE_RECORDS])

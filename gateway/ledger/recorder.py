@@ -112,15 +112,22 @@ class Recorder:
     ) -> Attribution:
         """Count a request rejected before it was read, as free; `caller` and `app` as in `FhirRequest`.
 
-        `kind`: None if its client left, which is no failure. `in_ledger`: whether it was one for an upstream,
-        which the ledger has; the others are failures only. Return to whom it is attributed.
+        `kind`: None if its client left, which is no failure. `in_ledger`: whether it was one for an upstream;
+        the metrics have all others, too: a failure is a share of the requests. Return to whom it is
+        attributed.
         """
         attribution = self._attribution_for(site, headers, interaction, caller, app or self._unread_app)
         if in_ledger:
             self.count_requests(attribution, CostClass.FREE)
+        else:
+            self.count_outside_ledger(attribution)
         if kind is not None:
             self.record_failure(attribution, kind, request_id)
         return attribution
+
+    def count_outside_ledger(self, attribution: Attribution) -> None:
+        """Count a request that the ledger has no class for, as free in the metrics."""
+        self.metrics.count_requests(attribution, CostClass.FREE, 0)
 
     def record_failure(self, attribution: Attribution, kind: FailureKind, request_id: str = "") -> None:
         """Count a failed request by its error code, and keep it as the latest of its code."""

@@ -54,9 +54,9 @@ class UnreadRequests:
         if ended is None:
             return
         path, method = (scope["path"], scope["method"]) if scope else ("", "")
-        is_for_upstream = origin is not None
-        origin = origin or Origin(self._site_in_path(path), interaction=interaction)
-        sender = self._count(ended, origin, in_ledger=is_for_upstream)
+        named = origin or Origin(self._site_in_path(path), interaction=interaction)
+        is_for_upstream = origin is not None or named.site is not None
+        sender = self._count(ended, named, in_ledger=is_for_upstream)
         trace_id = self._tracing.trace_answer(scope["headers"] if scope else (), method, ended)
         self._access_log.log_unread(path, method, ended._replace(trace_id=trace_id), sender)
 

@@ -69,11 +69,15 @@ class World:
 
     def error_counts(self) -> Counter[tuple[str, str]]:
         """Failures of the metrics by code and site."""
+        return self.counts(r'^halo_gateway_errors_total{code="(.*)",site="(.*)"} (.*)$')
+
+    def free_counts(self) -> Counter[tuple[str, str]]:
+        """Free requests of the metrics by site and type."""
+        return self.counts(r'^halo_gateway_requests_total{cost="free",site="(.*)",type="(.*)"} (.*)$')
+
+    def counts(self, pattern: str) -> Counter[tuple[str, str]]:
         page = httpx.get(f"{self.server.url}/metrics", trust_env=False).text
-        pattern = r'^halo_gateway_errors_total{code="(.*)",site="(.*)"} (.*)$'
-        return Counter(
-            {(code, site): int(float(n)) for code, site, n in re.findall(pattern, page, re.MULTILINE)}
-        )
+        return Counter({(one, two): int(float(n)) for one, two, n in re.findall(pattern, page, re.MULTILINE)})
 
     def exchange(self, content: bytes) -> bytes:
         """What the gateway writes until it closes the connection."""
@@ -298,10 +302,11 @@ BROKEN = {
 
 @pytest.mark.parametrize("content", BROKEN, ids=range(len(BROKEN)))
 def test_refusal_of_the_connection_has_one_event(world: World, content: bytes) -> None:
-    before = world.error_counts()
+    before, free = world.error_counts(), world.free_counts()
     head = world.exchange(content).partition(b"\r\n\r\n")[0].decode()
     (line,) = world.requests
     assert world.error_counts() - before == {(line["code"], line["site"]): 1}
+    assert world.free_counts() - free == {(line["site"], line["type"]): 1}
     assert (line["status"], line["code"], line["site"]) == BROKEN[content]
     assert f"x-request-id: {line['request_id']}" in head
     assert int(head[9:12]) == line["status"]

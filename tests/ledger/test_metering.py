@@ -21,6 +21,7 @@ from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.recorder import Recorder
 from gateway.repairs.inactive_records import INACTIVE_RECORDS
+from gateway.request_effects import RequestEffects
 from gateway.upstreams import failures as shared
 from gateway.upstreams import halo_failures
 
@@ -145,11 +146,15 @@ async def test_response_without_upstream_request_is_saved_or_free(
 @pytest.mark.parametrize(
     ("error", "code"), [(BUG, "gateway-error"), (UnreadableError(), "upstream-not-fhir")]
 )
-async def test_unexpected_exception_counts_as_error_only(error: Exception, code: str) -> None:
-    """Whether an upstream request came before it is unknown."""
+@pytest.mark.parametrize("queries", [0, 1])
+async def test_unexpected_exception_is_outside_the_ledger(error: Exception, code: str, queries: int) -> None:
+    """Whether an upstream request came before it is unknown; a failure is one of the counted requests."""
     sink = RecordingSink()
-    await call(SavingsMeter(upstream_with(error), create_recorder(sink)))
-    assert (sink.lines, sink.requests, sink.codes) == ([], [], [code])
+    request = SEARCH.replace(effects=RequestEffects(queries=queries))
+    await call(SavingsMeter(upstream_with(error), create_recorder(sink)), request)
+    counted = [(cost, number) for _, cost, _, number in sink.requests]
+    assert (sink.lines, sink.codes) == ([], [code])
+    assert counted == ([] if queries else [(CostClass.FREE, 1)])
 
 
 @pytest.mark.parametrize("error", [BUG, UnreadableError()], ids=["bug", "unreadable"])

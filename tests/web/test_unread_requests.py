@@ -9,10 +9,11 @@ from support.ledger import RecordingSink, recorder_of
 from support.requests import SITE
 
 from gateway.errors import catalog
+from gateway.ledger.cost import CostClass
 from gateway.telemetry.access_log import AccessLog, Answer
 from gateway.telemetry.tracing import Tracing
 from gateway.web.request_notes import note_early_end
-from gateway.web.unread_requests import UnreadRequests
+from gateway.web.unread_requests import Origin, UnreadRequests
 
 LATE = Answer("r-1", 408, catalog.REQUEST_TIMEOUT, 9, 0.5)
 
@@ -80,3 +81,30 @@ def test_bytes_that_became_no_request_are_counted() -> None:
 def test_success_counts_nothing(status: int) -> None:
     lines, counts, failures, _ = report("", Answer("r-1", status))
     assert ([line["status"] for line in lines], counts, failures) == ([status], [], [])
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "lines"),
+    [
+        (f"{FHIR}/Patient", None, 1),  # names a practice
+        (f"{FHIR}/Patient", Origin(SITE), 1),
+        ("/fhir", Origin(), 1),
+        ("/nowhere", None, 0),
+        (None, None, 0),  # never became a request
+    ],
+)
+@pytest.mark.parametrize("end", ["", "client-left"])
+def test_failures_are_a_share_of_the_requests(
+    path: str | None, origin: Origin | None, lines: int, end: Any
+) -> None:
+    sink = RecordingSink()
+    unread = UnreadRequests(
+        recorder=recorder_of(sink), site_in_path=lambda path: SITE if path.startswith(FHIR) else None
+    )
+    scope = path and {**asgi_request(path).scope, "state": {}}
+    if scope and end:
+        note_early_end(scope, end)
+    unread.report(scope or None, LATE, origin=origin)
+    assert [(cost, queries) for _, cost, _, queries in sink.requests] == [(CostClass.FREE, 1)]
+    assert len(sink.failures) == (0 if scope and end else 1)
+    assert sink.costs == [CostClass.FREE] * lines
