@@ -60,6 +60,8 @@ class LimitedConnection(WriteTimeout):
         self._unparsed_bytes = b""
         self._read_timer: asyncio.TimerHandle | None = None
         self._part_started_at = self.loop.time()
+        #: Request whose body has had its time since `_part_started_at`.
+        self._timed_cycle: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time for the headers; note a connection too many, and abort it beyond twice the limit."""
@@ -145,7 +147,8 @@ class LimitedConnection(WriteTimeout):
     def send_400_response(self, msg: str) -> None:
         """Reject bytes that are not HTTP."""
         del msg
-        self._reject(catalog.BAD_REQUEST)
+        is_timed = self._current_part == "body" and self._timed_cycle is self.cycle
+        self._reject(catalog.BAD_REQUEST, self._part_seconds if is_timed else 0.0)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if cycle.scope["method"] != "HEAD":
@@ -181,10 +184,11 @@ class LimitedConnection(WriteTimeout):
             for name, value in self.headers
         )
 
-    def _reject(self, kind: FailureKind) -> None:
+    def _reject(self, kind: FailureKind, seconds: float = 0.0) -> None:
         """Respond, then read on for a moment: closing with unread data may lose the response.
 
         What follows in the body of a request that is answered is no other request: no response, no event.
+        `seconds`: for how long the rest of the request was awaited.
         """
         self._is_rejected = True
         self._start_read_timer("")
@@ -192,7 +196,7 @@ class LimitedConnection(WriteTimeout):
         rejection = None
         if is_waiting or not is_body:
             rejection = Rejection(kind, self.cycle.scope if is_body else None)
-            rejection.report(self.unread, self.loop.time() - self._part_started_at)
+            rejection.report(self.unread, seconds)
         if self._is_behind_response:
             self.transport.abort()
             return
@@ -214,6 +218,7 @@ class LimitedConnection(WriteTimeout):
         if self._read_timer is not None:
             self._read_timer.cancel()
         self._awaited_part = part
+        self._timed_cycle = self.cycle if part == "body" else None
         if not part:
             self._read_timer = None
             return
@@ -227,7 +232,7 @@ class LimitedConnection(WriteTimeout):
         if self.pipeline or (part == "head" and self._is_responding):
             self._start_read_timer(part)
         elif (part == "head" and self._header_bytes) or (part == "body" and self._has_unstarted_response):
-            self._reject(catalog.REQUEST_TIMEOUT)
+            self._reject(catalog.REQUEST_TIMEOUT, self._part_seconds)
         else:
             self.transport.close()
 
@@ -235,6 +240,11 @@ class LimitedConnection(WriteTimeout):
     def _rejection_fields(self) -> AddedFields:
         """Fields that the answer to bytes gets that never became a request."""
         return NO_FIELDS
+
+    @property
+    def _part_seconds(self) -> float:
+        """Seconds since the client has its time for a part of its request."""
+        return self.loop.time() - self._part_started_at
 
     @property
     def _has_waiting_requests(self) -> bool:

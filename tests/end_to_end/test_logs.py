@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -313,6 +314,36 @@ def test_refusal_of_the_connection_has_one_event(world: World, content: bytes) -
     assert [field for field in line if field in ALWAYS] == ALWAYS
     assert not [each for each in world.lines if each["event"] == "unhandled-exception"]
     assert leaks(repr(world.lines)) == []
+
+
+CHUNKED = (
+    f"POST {FHIR}/Patient HTTP/1.1\r\nHost: a\r\nOcp-Apim-Subscription-Key: k\r\n"
+    "Content-Type: application/fhir+json\r\nTransfer-Encoding: chunked\r\n\r\n"
+).encode()
+
+
+@pytest.mark.parametrize("has_request_before", [False, True])
+@pytest.mark.parametrize(
+    ("content", "rest", "least"),
+    [(b"zzyzx\r\n\r\n", b"", 0), (CHUNKED + b"zz\r\n", b"", 0), (CHUNKED, b"zz\r\n", 400)],
+    ids=["no head", "head and body", "body later"],
+)
+def test_time_of_a_refused_request_begins_with_itself(
+    world: World, *, has_request_before: bool, content: bytes, rest: bytes, least: float
+) -> None:
+    with connect(world.server) as client:
+        if has_request_before:
+            client.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert client.recv(65_536)
+        time.sleep(0.8)
+        client.sendall(content)
+        if rest:
+            time.sleep(0.4)
+            client.sendall(rest)
+        until(lambda: world.requests)
+    (line,) = world.requests
+    assert line["status"] == 400
+    assert least <= line["ms"] < least + 700
 
 
 def test_too_many_connections_and_late_bodies_have_one_event_each(emulator: RunningEmulator) -> None:
