@@ -22,6 +22,7 @@ from gateway.ledger.cost import LedgerRow
 from gateway.ledger.daily_usage import CapStatus
 from gateway.ledger.prices import NO_PRICES, Prices
 from gateway.ledger.report import as_csv, as_json
+from gateway.sites.mounted_names import guid_in
 
 ReadRows = Callable[[str, str], list[LedgerRow]]
 #: Permitted values of the parameters of a report; the first is the default.
@@ -76,7 +77,7 @@ class LedgerEndpoints:
         options = _report_options(request)
         self.count_waiting()
         read_rows = self.apps.read_rows if options.by else self.read_rows
-        guid = self.site_names.require_guid(options.site) if options.site else ""
+        guid = guid_in(self.site_names.require_key(options.site)) if options.site else ""
         rows = await run_in_threadpool(_read_rows, read_rows, guid, options.since)
         if guid and not rows:
             await self.site_names.require_known(guid)

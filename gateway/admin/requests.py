@@ -48,11 +48,11 @@ class SiteNames:
     has_state: Callable[[str], Awaitable[bool]] = _has_no_state
 
     def require_served(self, site: str) -> str:
-        """GUID of a practice that the gateway serves, or name of a mount. Raises Failure 400.
+        """GUID of a practice that the gateway serves, also at a mount, or name of a mount. Raises Failure 400.
 
         The responses of others are never stored, so that a purge of one is that of a mistyped GUID.
         """
-        guid = self.require_guid(site)
+        guid = guid_in(self.require_key(site))
         if not self._serves(guid):
             raise bad_request(_NOT_SERVED, "site")
         return guid

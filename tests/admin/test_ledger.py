@@ -35,7 +35,8 @@ class Ledger:
 
     @property
     def endpoints(self) -> LedgerEndpoints:
-        return LedgerEndpoints(self.rows, lambda: [CAP_STATUS], SiteNames({GUID: "harbour"}), lambda: NOW)
+        names = SiteNames({GUID: "harbour"}, halo_mounts={"mnt"})
+        return LedgerEndpoints(self.rows, lambda: [CAP_STATUS], names, lambda: NOW)
 
 
 async def test_ledger_is_json_with_totals_and_caps() -> None:
@@ -65,6 +66,7 @@ async def test_ledger_is_json_with_totals_and_caps() -> None:
         (f"site={GUID}", GUID, ""),
         (f"site={GUID.upper()}", GUID, ""),
         ("site=harbour&since=2026-07-01", GUID, "2026-07-01"),
+        ("site=mnt/harbour", GUID, ""),
     ],
 )
 async def test_report_is_limited_by_site_and_day(query: str, site: str, since: str) -> None:

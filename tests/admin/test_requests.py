@@ -15,6 +15,7 @@ class Body(msgspec.Struct):
     name: str = ""
 
 
+OTHER_GUID = "11111111-0000-4000-8000-00000000000b"
 NAMES = SiteNames({GUID: "harbour"})
 
 
@@ -63,3 +64,12 @@ def test_mount_is_a_site_by_its_name() -> None:
     names = SiteNames({GUID: "harbour"}, {"laboratory", "harbour"})
     assert (names.require_guid("laboratory"), names.display_name("laboratory")) == ("laboratory",) * 2
     assert names.require_guid("harbour") == GUID
+
+
+@pytest.mark.parametrize("site", [f"mnt/{GUID}", "mnt/harbour", f"mnt/{GUID.upper()}", "harbour"])
+def test_purge_of_a_practice_at_a_mount_is_of_its_guid(site: str) -> None:
+    names = SiteNames({GUID: "harbour"}, halo_mounts={"mnt"}, is_served=lambda guid: guid == GUID)
+    assert names.require_served(site) == GUID
+    for other in (f"mnt/{OTHER_GUID}", "mnt/elsewhere", "mnt", "mnt/", "other/harbour"):
+        with pytest.raises(Failure):
+            names.require_served(other)

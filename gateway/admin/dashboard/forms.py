@@ -5,6 +5,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from gateway.fhir.resource_types import RESOURCE_TYPES
+from gateway.sites.mounted_names import guid_in, mount_in
 
 #: Name of the field with the form's token.
 TOKEN_FIELD: Final = "form-token"  # noqa: S105 - a name
@@ -31,7 +32,7 @@ _SITE_HTML = Markup("""
 <input id="purge-site" name="site" required maxlength="100" spellcheck="false">""")
 _TYPES_HTML = Markup().join(Markup("<option>{}</option>").format(name) for name in sorted(RESOURCE_TYPES))
 _CONFIRM_HTML = Markup("""<h1>Purge?</h1>
-<p>{what} at practice <strong>{name}</strong> (<code>{guid}</code>) will be removed from the cache.</p>
+<p>{what} at practice <strong>{name}</strong> (<code>{guid}</code>){where} will be removed from the cache.</p>
 <div class="fields">
 {button}<a href="{root}admin/">Cancel</a>
 </div>
@@ -86,8 +87,11 @@ def purge_confirmation(site: dict[str, Any], purge: dict[str, str], root: str, t
     """Return the question before a purge; the patient's id is in a hidden field only."""
     what = f"All responses of type {purge['type']}" if purge["type"] else "All responses"
     what += " that may concern the patient that you have named" if purge["patient"] else ""
-    button = _button(f"{root}admin/purge/run", "Purge now", token, purge | {"site": site["site"]})
-    return _CONFIRM_HTML.format(what=what, name=site["name"], guid=site["site"], button=button, root=root)
+    guid, mount = guid_in(site["site"]), mount_in(site["site"])
+    name = site["name"].removeprefix(f"{mount}/") if mount else site["name"]
+    where = ", at all upstreams," if mount else ""
+    button = _button(f"{root}admin/purge/run", "Purge now", token, purge | {"site": guid})
+    return _CONFIRM_HTML.format(what=what, name=name, guid=guid, where=where, button=button, root=root)
 
 
 def sign_in_form(root: str, token: str, problem: str = "") -> Markup:

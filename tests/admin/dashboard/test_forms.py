@@ -17,6 +17,13 @@ TOKEN = "f0" * 32
 EVIL = '"><script>'
 
 
+def test_purge_at_a_mount_is_asked_for_as_it_is_done() -> None:
+    site = site_json() | {"site": f"mnt/{GUID}", "name": "mnt/harbour"}
+    html = purge_confirmation(site, {"type": "", "patient": ""}, "../", TOKEN)
+    assert f"<strong>harbour</strong> (<code>{GUID}</code>), at all upstreams, will be removed" in html
+    assert f'name="site" value="{GUID}"' in html
+
+
 def test_each_form_posts_with_the_token_of_its_session() -> None:
     purge = {"type": "Patient", "patient": "1"}
     forms = (
