@@ -1,5 +1,6 @@
 """Aliases of practices that the log and the metrics would take for others."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.http.proved_callers import UNPROVED
@@ -12,7 +13,6 @@ def alias_problems(aliases: Mapping[str, str], upstreams: Iterable[str]) -> Iter
     `upstreams`: their names, each a name in the log, and at a second Halo Connect before those of practices.
     """
     own, ids = {UNPROVED, *upstreams}, SiteIds(aliases)
-    others = {ids(guid): guid for guid in aliases}
     first: dict[str, str] = {}
     for guid, alias in aliases.items():
         if not alias:
@@ -20,8 +20,10 @@ def alias_problems(aliases: Mapping[str, str], upstreams: Iterable[str]) -> Iter
         setting = f"sites.{guid}.name"
         if first.setdefault(alias, guid) != guid:
             yield f"{setting}: sites.{first[alias]} has this name, choose another; {_EXAMPLE}"
-        elif alias.partition("/")[0] in own or others.get(alias, guid) != guid:
+        elif alias.partition("/")[0] in own or (_ID.fullmatch(alias) and alias != ids(guid)):
             yield f"{setting}: the gateway gives this name to others in log and metrics; {_EXAMPLE}"
 
 
+#: Form of the ids that practices without an alias have; any GUID is one if `sites.default` serves it.
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f-]*)?")
 _EXAMPLE = 'write, for example, "bne-1"'

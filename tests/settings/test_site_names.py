@@ -10,7 +10,7 @@ from gateway.settings.site_names import alias_problems
 ONE, OTHER = "0a1b2c3d-0000-4000-8000-00000000000b", "11111111-0000-4000-8000-00000000000b"
 
 
-@pytest.mark.parametrize("alias", ["mnt/bne", "mnt", "unproved", "11111111"])
+@pytest.mark.parametrize("alias", ["mnt/bne", "mnt", "unproved", "11111111", "22222222", "22222222-0", OTHER])
 def test_name_that_the_gateway_makes_itself_is_refused(alias: str) -> None:
     (line,) = alias_problems({ONE: alias, OTHER: "bne"}, ["mnt"])
     assert line.startswith(f"sites.{ONE}.name: the gateway gives this name")
@@ -25,4 +25,5 @@ def test_two_practices_with_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_other_names_are_accepted() -> None:
     assert list(alias_problems({ONE: "bne", OTHER: "11111111"}, ["mnt"])) == []
+    assert list(alias_problems({ONE: "Beef0000", OTHER: "1111111"}, ["mnt"])) == []
     assert list(alias_problems({ONE: "a/b (c)", OTHER: ""}, ["mnt"])) == []
