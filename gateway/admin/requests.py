@@ -48,7 +48,7 @@ class SiteNames:
     has_state: Callable[[str], Awaitable[bool]] = _has_no_state
 
     def require_served(self, site: str) -> str:
-        """GUID of a practice that the gateway serves, also at a mount, or name of a mount. Raises Failure 400.
+        """GUID of a practice that the gateway serves, at a mount, too, or a mount. Raises Failure 400.
 
         The responses of others are never stored, so that a purge of one is that of a mistyped GUID.
         """
