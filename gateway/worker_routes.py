@@ -1,11 +1,13 @@
 """Operators' endpoints of one of several workers: each responds for all of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -15,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.admin.dashboard.practice_states import problems_first
 from gateway.admin.reach import MISSING_WORKERS
-from gateway.admin.worker_sums import COMBINATIONS, CombineResponses, summed_statistics
+from gateway.admin.worker_sums import COMBINATIONS, CombineResponses, summed_statistics, worst_sites
 from gateway.server.siblings import SiblingAnswer, SiblingRequest
 from gateway.server.worker import Worker
 from gateway.stores.base import Store
@@ -28,6 +31,9 @@ METRICS_PATH: Final = "/metrics"
 _PASSED_FIELDS: Final = ("authorization", "content-type", "origin", "sec-fetch-site")
 #: Seconds between two looks for messages of siblings by a worker without requests.
 _RECEIVE_SECONDS: Final = 0.05
+#: Parameters of a page of a list, its `offset` and its `limit`, and the largest limit.
+_PAGE: Final = re.compile("(0|[1-9][0-9]{0,8}) ([1-9][0-9]{0,8})")
+_MAX_LIMIT: Final = 999_999_999
 #: Beyond this many bytes a body is no request of an operator.
 _MAX_BODY: Final = 10_000
 
@@ -108,16 +114,18 @@ class WorkerRoutes:
         if int(request.headers.get("content-length", "0") or 0) > _MAX_BODY:
             return await endpoint(request)  # type: ignore[no-any-return] # it refuses the body
         body = await request.body()
-        own: Response = await endpoint(request)
+        whole = _from_the_first_row(request) if combine is worst_sites else request
+        own: Response = await endpoint(whole)
         if own.status_code != httpx.codes.OK:
             return own
-        answers = await self.worker.siblings.ask(_passed_request(request, body))
+        answers = await self.worker.siblings.ask(_passed_request(whole, body))
         bodies = {
             number: answer.body
             for number, answer in answers.items()
             if answer and answer.status == httpx.codes.OK
         }
         combined = combine([msgspec.json.decode(body) for body in (bytes(own.body), *bodies.values())])
+        combined = _rows_of_page(combined, request.query_params)
         missing = [number for number, answer in answers.items() if not _has_answered(answer)]
         if request.method == "POST" and missing:
             combined = {**combined, MISSING_WORKERS: missing}
@@ -130,6 +138,27 @@ def _has_answered(answer: SiblingAnswer | None) -> bool:
     Who shares the answering worker's reset may no longer know the practice, and refuses it.
     """
     return answer is not None and answer.status in {httpx.codes.OK, httpx.codes.BAD_REQUEST}
+
+
+def _from_the_first_row(request: Request) -> Request:
+    """Return a request for all rows up to the last one wanted: each worker has an order of its own.
+
+    What is wrong with its parameters, the endpoint says.
+    """
+    query = dict(request.query_params)
+    page = _PAGE.fullmatch(f"{query.pop('offset', '')} {query.pop('limit', '')}")
+    if page is None:
+        return request
+    query["limit"] = str(min(int(page[1]) + int(page[2]), _MAX_LIMIT))
+    return Request({**request.scope, "query_string": urlencode(query).encode()}, request.receive)
+
+
+def _rows_of_page(combined: dict[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:
+    """Return the rows that were wanted of a list of practices, in the order of all workers."""
+    if "sites" not in combined or "limit" not in wanted:
+        return combined
+    offset, limit = int(wanted.get("offset", "0")), int(wanted["limit"])
+    return {**combined, "sites": problems_first(combined["sites"])[offset:][:limit]}
 
 
 def _passed_request(request: Request, body: bytes) -> SiblingRequest:

@@ -33,7 +33,6 @@ EXCUSED = {
     "repairs/repair.py": "the shape: tests/repairs/test_repairs.py",
     "sql/batch.py": "the shape: tests/sql/test_proof.py",
     "server/serve.py": "a process: tests/cli/test_commands.py; in a thread: all end-to-end tests",
-    "worker_routes.py": "wiring only: tests/end_to_end/test_workers.py runs it with two processes",
     "stores/base.py": "an interface without code",
     "upstreams/limits.py": "the shape: tests/settings/test_upstreams.py",
 }

@@ -56,11 +56,15 @@ class SiteBrief(NamedTuple):
 
 
 class BriefSelection(NamedTuple):
-    """Which sites a list shows: whose name or GUID contains a text, and at most how many; None: all."""
+    """Which sites a list shows: whose name or GUID contains a text, behind how many, and at most how many.
+
+    Without `limit` it shows all.
+    """
 
     is_troubled: bool = False
     contains: str = ""
     limit: int | None = None
+    offset: int = 0
 
 
 class BriefList(NamedTuple):
@@ -114,7 +118,7 @@ async def read_site_briefs(reader: SiteStatusReader, selection: BriefSelection) 
             row.site is not None,
             row.site.verified_by if row.site else "",
         )
-        for row in found[: selection.limit]
+        for row in found[selection.offset :][: selection.limit]
     ]
     return BriefList(briefs, len(found), len(guids))
 

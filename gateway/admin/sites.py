@@ -58,18 +58,15 @@ class SiteEndpoints:
 
     async def get_sites(self, request: Request) -> Response:
         """Return the status of all sites, or of one, and of all keys, or a brief list. Raises Failure 400."""
-        parameters = query_parameters(request, ("site", "view", "contains", "limit"))
+        parameters = query_parameters(request, ("site", "view", *_SELECTION))
         site, view = parameters.get("site", ""), parameters.get("view", _VIEWS[0])
         is_full = view == _VIEWS[0]
-        if (
-            view not in _VIEWS
-            or (not is_full and site)
-            or (is_full and {"contains", "limit"} & {*parameters})
-        ):
+        if view not in _VIEWS or (not is_full and site) or (is_full and {*_SELECTION} & {*parameters}):
             raise bad_request(_VIEW_USAGE, "http.view")
         if not is_full:
-            selection = BriefSelection(view == "troubled", parameters.get("contains", ""), _limit(parameters))
-            return await self._brief_response(selection)
+            limit, offset = _limit(parameters), _offset(parameters)
+            contains = parameters.get("contains", "")
+            return await self._brief_response(BriefSelection(view == "troubled", contains, limit, offset))
         key = await self.site_names.require_known(site) if site else ""
         statuses = await self.status_reader.site_statuses(key)
         now, key_statuses = self.status_reader.now(), await self.status_reader.key_statuses()
@@ -180,11 +177,13 @@ class SiteEndpoints:
 
 
 _VIEWS = ("full", "brief", "troubled")
+_SELECTION = ("contains", "limit", "offset")
 _VIEW_USAGE = (
     "view must be full, brief or troubled; the last two list practices, so send no site with them, and"
-    " contains and limit only with them."
+    " contains, limit and offset only with them."
 )
 _LIMIT_USAGE = "limit must be a whole number of 1 to 999999999."
+_OFFSET_USAGE = "offset must be a whole number of 0 to 999999999, and needs a limit."
 _RESET_USAGE = 'Send JSON like {"pause": "<name in /admin/pauses>"}. Other members are not allowed.'
 
 
@@ -194,6 +193,14 @@ def _limit(parameters: Mapping[str, str]) -> int | None:
     if text is not None and not re.fullmatch("[1-9][0-9]{0,8}", text):
         raise bad_request(_LIMIT_USAGE, "http.limit")
     return None if text is None else int(text)
+
+
+def _offset(parameters: Mapping[str, str]) -> int:
+    """Return the number of rows before the first. Raises Failure 400."""
+    text = parameters.get("offset")
+    if text is not None and not ("limit" in parameters and re.fullmatch("0|[1-9][0-9]{0,8}", text)):
+        raise bad_request(_OFFSET_USAGE, "http.offset")
+    return int(text or 0)
 
 
 def _rule_json(rule: PauseRule) -> dict[str, Any]:

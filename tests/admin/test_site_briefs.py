@@ -43,6 +43,17 @@ async def test_most_troubled_sites_are_read_up_to_a_limit() -> None:
         assert ([brief.guid for brief in found.briefs], found.found, found.total) == (expected, 3, 3)
 
 
+async def test_page_begins_behind_its_offset() -> None:
+    halo = FaultyUpstream()
+    await halo.fail_once(OFFLINE, guid=STRANGE)
+    whole = [brief.guid for brief in (await read_site_briefs(halo.status_reader, BriefSelection())).briefs]
+    for offset in range(4):
+        selection = BriefSelection(limit=2, offset=offset)
+        found = await read_site_briefs(halo.status_reader, selection)
+        assert [brief.guid for brief in found.briefs] == whole[offset : offset + 2]
+        assert (found.found, found.total) == (3, 3)
+
+
 def sorted_names(briefs: dict[str, SiteBrief]) -> list[str]:
     return sorted({GUID, QUIET}, key=lambda guid: briefs[guid].name.lower())
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from gateway.admin.dashboard.practice_states import (
     dates_text,
-    page_of,
+    page_count,
     practice_state,
     problems_first,
 )
@@ -59,11 +59,10 @@ def _cells(site: dict[str, Any], root: str, now: str) -> tuple[Cell, ...]:
 
 
 def practice_list(fields: dict[str, Any], root: str, query: str, number: int) -> Markup:
-    """Return the page of practices whose name or GUID contains the query, as the JSON has them."""
-    page = page_of(problems_first(fields["sites"]), number, fields["found"])
+    """Return a page of the practices whose name or GUID contains the query; the JSON has those of it."""
     text = f"{fields['found']:,} of {fields['practices']:,} practices, those with a problem first."
-    rows = practice_table(page.items, root, fields["asOf"], "No practice matches.")
-    return _SEARCH_HTML.format(query, text) + rows + _page_links(query, page.number, page.page_count)
+    rows = practice_table(problems_first(fields["sites"]), root, fields["asOf"], "No practice matches.")
+    return _SEARCH_HTML.format(query, text) + rows + _page_links(query, number, page_count(fields["found"]))
 
 
 def _page_links(query: str, number: int, count: int) -> Markup:

@@ -1,6 +1,6 @@
 """Order and selection of practices: those with a problem first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from gateway.admin.dashboard.wording import NONE
@@ -69,25 +69,15 @@ def with_problem(sites: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [site for site in problems_first(sites) if practice_state(site).trouble is not Trouble.NONE]
 
 
-class Page(NamedTuple):
-    """One page of a list; `number` and `page_count` from 1."""
-
-    items: Sequence[dict[str, Any]]
-    number: int
-    page_count: int
-
-
 def page_number(text: str) -> int:
     """Return the number of a page; 1 if the text is none."""
     is_number = text.isascii() and text.isdigit() and len(text) < len(str(_MAX_PAGE))
     return max(int(text), 1) if is_number else 1
 
 
-def page_of(items: Sequence[dict[str, Any]], number: int, found: int) -> Page:
-    """Return a page by its number, or the last; `items`: those found, at least up to that page."""
-    count = max(1, -(-found // PAGE_SIZE))
-    page = min(number, count)
-    return Page(items[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], page, count)
+def page_count(found: int) -> int:
+    """Return the number of pages of a list; an empty one has one."""
+    return max(1, -(-found // PAGE_SIZE))
 
 
 def dates_text(site: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from gateway.admin.dashboard.operators_api import ApiError, Fields, OperatorsApi
 from gateway.admin.dashboard.overview import MAX_ROWS, overview
 from gateway.admin.dashboard.practice import practice
 from gateway.admin.dashboard.practice_list import practice_list
-from gateway.admin.dashboard.practice_states import PAGE_SIZE, page_number
+from gateway.admin.dashboard.practice_states import PAGE_SIZE, page_count, page_number
 from gateway.admin.dashboard.sessions import COOKIE_NAME, SESSION_SECONDS, Session, cookie_value
 from gateway.admin.missed_replicas import advice_after, missed_replicas
 from gateway.admin.requests import INVALID_SITE
@@ -90,8 +90,10 @@ class Dashboard:
         """Return a page of the list of practices. Raises Refusal, SignInNeeded or ApiError."""
         session, query = self.door.require_reader(request), request.query_params
         wanted, number = query.get("q", "")[:_MAX_QUERY], page_number(query.get("page", "1"))
-        limit = str(number * PAGE_SIZE)
-        fields = await self.api.get("/admin/sites", view="brief", contains=wanted, limit=limit)
+        fields = await self._page_of_practices(wanted, number)
+        if number > page_count(fields["found"]):
+            number = page_count(fields["found"])
+            fields = await self._page_of_practices(wanted, number)
         body = practice_list(fields, relative_root(request), wanted, number)
         return self._page(request, session, "Practices", body)
 
@@ -170,6 +172,10 @@ class Dashboard:
             return _redirect(request, target)
         body = _CHANGED_HTML.format(missed, relative_root(request))
         return self._page(request, session, "Not everywhere", body, refreshes=False)
+
+    async def _page_of_practices(self, wanted: str, number: int) -> Fields:
+        limit, offset = str(PAGE_SIZE), str((number - 1) * PAGE_SIZE)
+        return await self.api.get("/admin/sites", view="brief", contains=wanted, limit=limit, offset=offset)
 
     async def _status_of(self, site: str) -> Fields:
         """Return the status of one practice, of no other if none is named. Raises Refusal or ApiError."""

@@ -6,10 +6,9 @@ import pytest
 from support.site_json import PAUSE, SINCE, site_json
 
 from gateway.admin.dashboard.practice_states import (
-    PAGE_SIZE,
     dates_text,
+    page_count,
     page_number,
-    page_of,
     practice_state,
     problems_first,
     with_problem,
@@ -54,17 +53,26 @@ def test_problems_come_first_then_names() -> None:
 
 @pytest.mark.parametrize(
     ("number", "expected"),
-    [("1", 1), ("3", 3), ("4", 3), ("0", 1), ("-1", 1), ("x", 1), ("", 1), ("²", 1), ("9" * 5_000, 1)],
+    [
+        ("1", 1),
+        ("3", 3),
+        ("999999", 999_999),
+        ("1000000", 1),
+        ("0", 1),
+        ("-1", 1),
+        ("x", 1),
+        ("", 1),
+        ("²", 1),
+        ("9" * 5_000, 1),
+    ],
 )
-def test_page_is_the_nearest_that_exists(number: str, expected: int) -> None:
-    items = [site_json(str(each)) for each in range(2 * PAGE_SIZE + 1)]
-    page = page_of(items, page_number(number), len(items))
-    assert (page.number, page.page_count) == (expected, 3)
-    assert list(page.items) == items[(expected - 1) * PAGE_SIZE :][:PAGE_SIZE]
+def test_number_of_a_page_is_at_least_one(number: str, expected: int) -> None:
+    assert page_number(number) == expected
 
 
-def test_list_without_practices_has_one_page() -> None:
-    assert page_of([], 1, 0) == ([], 1, 1)
+@pytest.mark.parametrize(("found", "count"), [(0, 1), (1, 1), (100, 1), (101, 2), (200, 2), (201, 3)])
+def test_list_has_a_page_for_each_hundred(found: int, count: int) -> None:
+    assert page_count(found) == count
 
 
 def test_dates_are_known_by_their_proof() -> None:

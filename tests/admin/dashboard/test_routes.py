@@ -277,3 +277,11 @@ async def test_word_of_success_is_one_of_the_gateways_own() -> None:
     pages = DashboardPages()
     assert "The pause has ended." in (await pages.get("/admin/?done=pause-ended")).text
     assert "Zzyzx" not in (await pages.get("/admin/?done=Zzyzx")).text
+
+
+async def test_page_beyond_the_list_is_its_last() -> None:
+    pages = DashboardPages()
+    response = await pages.get("/admin/practices?page=7")
+    assert (response.status_code, "harbour" in response.text) == (200, True)
+    pages_read = [(query["offset"], query["limit"]) for _, query in pages.group.reads]
+    assert pages_read == [("600", "100"), ("0", "100")]

@@ -1,0 +1,53 @@
+"""Lists of practices of several workers; tests/end_to_end/test_workers.py runs two processes."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from support.operators import TOKEN, route_response
+from support.site_status import GUID, OFFLINE, QUIET, STRANGE, FaultyUpstream
+
+from gateway.admin.endpoints import AdminEndpoints
+from gateway.server.siblings import SiblingAnswer, SiblingRequest
+from gateway.worker_routes import WorkerRoutes
+
+pytestmark = pytest.mark.anyio
+
+
+def worker_of(number: int, halo: FaultyUpstream, *others: WorkerRoutes) -> WorkerRoutes:
+    """A worker whose requests this upstream has answered; it asks the others."""
+
+    async def ask(request: SiblingRequest) -> dict[int, SiblingAnswer]:
+        return {other.worker.number: await other.answer(request) for other in others}
+
+    worker: Any = SimpleNamespace(
+        number=number, siblings=SimpleNamespace(ask=ask), pages=SimpleNamespace(read=lambda _: b"")
+    )
+    routes = AdminEndpoints(TOKEN, [halo.endpoints]).shared_port_routes()
+    return WorkerRoutes(worker, Starlette(routes=routes), has_shared_store=False)
+
+
+async def test_page_of_all_workers_has_the_worst_of_all_first() -> None:
+    """Each worker knows another practice in trouble."""
+    first, second = FaultyUpstream(), FaultyUpstream()
+    await first.fail_once(OFFLINE, guid=STRANGE)
+    await second.fail_once(OFFLINE, guid=QUIET)
+    await second.fail_once(OFFLINE, guid=GUID)
+    asked = worker_of(1, first, worker_of(2, second))
+    routes = asked.with_sums(AdminEndpoints(TOKEN, [first.endpoints]).shared_port_routes())
+
+    async def rows(query: str) -> list[str]:
+        response = await route_response(routes, "GET", f"/admin/sites?view=brief{query}")
+        return [site["site"] for site in response.json()["sites"]]
+
+    whole = await rows("&limit=9")
+    assert set(whole) == {GUID, QUIET, STRANGE}
+    for limit in (1, 2):
+        for offset in range(4):
+            page = await rows(f"&limit={limit}&offset={offset}")
+            assert page == whole[offset : offset + limit]
+    assert await rows("&limit=999999999&offset=1") == whole[1:]
+    for query in ("limit=01&offset=1", "limit=1&offset=x", "offset=1"):
+        response = await route_response(routes, "GET", f"/admin/sites?view=brief&{query}")
+        assert response.status_code == 400
