@@ -45,8 +45,8 @@ EVENTS: Mapping[str, Event] = {
             "repairs": "applied [repairs](known-issues.md)",
             "bytes": "of the response's body, before compression",
             "ms": "from the request's head to its response; of a prepared answer 0.0; of bytes"
-            " that are not HTTP 0.0, and in a body the time since its head; of what came too late, how long it"
-            " was awaited",
+            " that are not HTTP 0.0, and in a body the time since its head; of what came too late, how long"
+            " it was awaited",
             "client_left": "only if true: the client left before the response was ready",
             "trace_id": "only if [traces](observability.md#traces) are on and the request has one",
         },
