@@ -67,7 +67,7 @@ def test_mount_is_a_site_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("site", [f"mnt/{GUID}", "mnt/harbour", f"mnt/{GUID.upper()}", "harbour"])
-def test_purge_of_a_practice_at_a_mount_is_of_its_guid(site: str) -> None:
+def test_purge_at_a_mount_is_of_the_guid(site: str) -> None:
     names = SiteNames({GUID: "harbour"}, halo_mounts={"mnt"}, is_served=lambda guid: guid == GUID)
     assert names.require_served(site) == GUID
     for other in (f"mnt/{OTHER_GUID}", "mnt/elsewhere", "mnt", "mnt/", "other/harbour"):

@@ -17,7 +17,7 @@ TOKEN = "f0" * 32
 EVIL = '"><script>'
 
 
-def test_purge_at_a_mount_is_asked_for_as_it_is_done() -> None:
+def test_purge_at_a_mount_is_asked_for_as_done() -> None:
     site = site_json() | {"site": f"mnt/{GUID}", "name": "mnt/harbour"}
     html = purge_confirmation(site, {"type": "", "patient": ""}, "../", TOKEN)
     assert f"<strong>harbour</strong> (<code>{GUID}</code>), at all upstreams, will be removed" in html
