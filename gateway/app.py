@@ -98,7 +98,9 @@ def create_app(
     runtime.metrics.register_state(readiness_reader({**runtime.checks, **runtime.warnings}))
     app_reports = AppReports(runtime.ledger.rows_by_app, prices_of(settings), runtime.app_usage.statuses)
     day_source = DaySource(runtime.ledger.day_sums, usual_zone(settings))
-    admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses, app_reports, day_source)
+    admin = operations.admin_endpoints(
+        runtime.ledger.rows, runtime.cap_statuses, app_reports, day_source, runtime.has_ended.is_set
+    )
     is_shared = settings.cache.redis.url is not None
     common_routes, metrics_routes = _common_routes(runtime), [Route("/metrics", runtime.metrics.endpoint)]
     fast_path = [Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else []

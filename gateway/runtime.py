@@ -32,9 +32,10 @@ from gateway.ledger.daily_usage import CapStatus, DailyUsage
 from gateway.ledger.ledger import Claim
 from gateway.ledger.names import LedgerNames
 from gateway.ledger.recorder import Recorder
+from gateway.own_thread import run_in_own_thread
 from gateway.repairs.rewrite_queue import RewriteQueue
 from gateway.server.admin_port import bind, serve_admin_port
-from gateway.server.exit_stacks import ExitStacks, run_in_own_thread
+from gateway.server.exit_stacks import ExitStacks
 from gateway.server.worker import Worker
 from gateway.server.worker_store import WorkerStore
 from gateway.settings import MountedUpstream, Settings, Upstream
@@ -254,7 +255,8 @@ class Runtime:
     def warnings(self) -> Checks:
         """Degraded dependencies, reported as warnings by /readyz."""
         store = partial(first_problem, self.store, self.channel or NoChannel())
-        return {"store": store, "ledger": self.ledger.problem, **self._caution_checks}
+        cautions = {component: partial(self._problem_of, component) for component in ("sites", "dates")}
+        return {"store": store, "ledger": self.ledger.problem, **cautions}
 
     def cap_statuses(self) -> list[CapStatus]:
         """Return today's usage of all caps."""
@@ -283,10 +285,6 @@ class Runtime:
                 await asyncio.gather(*(pool.aclose() for pool in self._pools))
         self.recorder.count_unfinished()
         await run_in_own_thread(self.ledger.close)
-
-    @property
-    def _caution_checks(self) -> Checks:
-        return {component: partial(self._problem_of, component) for component in ("sites", "dates")}
 
     async def _problem_of(self, component: str) -> str:
         cautions = (caution for caution in self.cautions if caution.component == component)

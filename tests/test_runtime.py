@@ -31,7 +31,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse, Handler
 from gateway.ledger.budgets import BudgetKey, BudgetNotice, BudgetStatus
 from gateway.ledger.cost import CostClass, LedgerKey
-from gateway.ledger.sqlite_ledger import read_rows
+from gateway.ledger.sqlite_reader import read_rows
 from gateway.runtime import Runtime, monotonic_clock
 from gateway.search_handlers import SiteKnowledge
 from gateway.server.exit_stacks import END_SECONDS

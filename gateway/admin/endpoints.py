@@ -12,7 +12,8 @@ from starlette.routing import Route
 from gateway.admin.wrong_tokens import WrongTokens
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.web.errors import error_response, internal_error
+from gateway.web.client_connection import run_until_shutdown
+from gateway.web.errors import error_response, internal_error, shutdown_failure
 
 AdminEndpoint = Callable[[Request], Awaitable[Response]]
 #: Endpoints by method and path.
@@ -32,12 +33,16 @@ class EndpointGroup(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AdminEndpoints:
-    """All endpoint groups with one authentication; `has_own_port`: they have a separate port."""
+    """All endpoint groups with one authentication; `has_own_port`: they have a separate port.
+
+    `has_ended` returns whether the gateway shuts down: a GET that the shutdown cuts off is answered.
+    """
 
     token: str
     groups: Sequence[EndpointGroup]
     has_own_port: bool = False
     wrong_tokens: WrongTokens = field(default_factory=WrongTokens)
+    has_ended: Callable[[], bool] = lambda: False
 
     def shared_port_routes(self) -> list[Route]:
         """Routes for the port of the FHIR clients; none without a token or with a separate port."""
@@ -55,7 +60,9 @@ class AdminEndpoints:
         async def authenticated_endpoint(request: Request) -> Response:
             try:
                 self._require_token(request)
-                return await endpoint(request)
+                return await run_until_shutdown(
+                    endpoint(request), lambda: request.method == "GET" and self.has_ended(), shutdown_failure
+                )
             except Failure as failure:
                 return _error_response(failure)
             except Exception as error:  # noqa: BLE001 - a bug must become a response here, too

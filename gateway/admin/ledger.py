@@ -1,9 +1,10 @@
 """Endpoint `/admin/ledger`: billed and saved queries, as JSON or CSV."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -20,9 +21,13 @@ from gateway.ledger.budgets import BudgetStatus
 from gateway.ledger.caps import used_ratio
 from gateway.ledger.cost import LedgerRow
 from gateway.ledger.daily_usage import CapStatus
+from gateway.ledger.ledger import MAX_READS
 from gateway.ledger.prices import NO_PRICES, Prices
+from gateway.ledger.reader import MAX_ROWS, LedgerEndsError, TooManyRowsError
 from gateway.ledger.report import as_csv, as_json
+from gateway.own_thread import run_in_own_thread
 from gateway.sites.mounted_names import guid_in
+from gateway.web.errors import shutdown_failure
 
 ReadRows = Callable[[str, str], list[LedgerRow]]
 #: Permitted values of the parameters of a report; the first is the default.
@@ -64,6 +69,8 @@ class LedgerEndpoints:
     now: Callable[[], datetime]
     apps: AppReports = NO_APP_REPORTS
     count_waiting: Callable[[], None] = lambda: None
+    #: Reports at the same time; more wait.
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_READS))
 
     def endpoints(self) -> EndpointTable:
         """Endpoints by method and path."""
@@ -78,37 +85,50 @@ class LedgerEndpoints:
         self.count_waiting()
         read_rows = self.apps.read_rows if options.by else self.read_rows
         guid = guid_in(self.site_names.require_key(options.site)) if options.site else ""
-        rows = await run_in_threadpool(_read_rows, read_rows, guid, options.since)
-        if guid and not rows:
-            await self.site_names.require_known(guid)
-        return self._report_by_app(rows, options) if options.by else self._report(rows, options, guid)
+        async with self.places:
+            rows = await run_in_threadpool(_read_rows, read_rows, guid, options.since)
+            if guid and not rows:
+                await self.site_names.require_known(guid)
+            report = self._report_by_app(rows, options) if options.by else self._report(rows, options, guid)
+            return await run_in_own_thread(report)
 
-    def _report(self, rows: list[LedgerRow], options: ReportOptions, guid: str) -> Response:
+    def _report(self, rows: list[LedgerRow], options: ReportOptions, guid: str) -> Callable[[], Response]:
+        """Return what makes the response, in any thread, as that takes seconds for many rows."""
         aliases, now = self.site_names.aliases, self.now()
         if options.format == "csv":
-            return _csv_response(as_csv(rows, aliases))
+            return lambda: _csv_response(as_csv(rows, aliases))
         statuses = (status for status in self.cap_statuses() if guid in {"", status.site})
         caps = list(map(cap_status_json, statuses))
-        return json_response({**as_json(rows, aliases, now), "caps": caps}, now)
+        return lambda: json_response({**as_json(rows, aliases, now), "caps": caps}, now)
 
-    def _report_by_app(self, rows: list[LedgerRow], options: ReportOptions) -> Response:
+    def _report_by_app(self, rows: list[LedgerRow], options: ReportOptions) -> Callable[[], Response]:
         aliases, now, prices = self.site_names.aliases, self.now(), self.apps.prices
         if options.format == "csv":
-            return _csv_response(charge_back_csv(rows, aliases, prices, options.period))
+            return lambda: _csv_response(charge_back_csv(rows, aliases, prices, options.period))
         budgets = list(map(budget_json, self.apps.budget_statuses(now)))
-        return json_response({**apps_as_json(rows, prices, now), "budgets": budgets}, now)
+        return lambda: json_response({**apps_as_json(rows, prices, now), "budgets": budgets}, now)
 
 
 def _read_rows(read_rows: ReadRows, guid: str, since: str) -> list[LedgerRow]:
-    """Read the ledger's rows. Raises Failure 503 if disk or Redis are unavailable."""
+    """Read the ledger's rows. Raises Failure 503 if disk or Redis are unavailable, or 400 for too many."""
     try:
         return read_rows(guid, since)
-    except (ConnectionError, sqlite3.Error):
-        raise ledger_unavailable() from None
+    except TooManyRowsError:
+        raise bad_request(_TOO_MANY_ROWS, "http.since") from None
+    except (ConnectionError, sqlite3.Error) as error:
+        raise ledger_failure(error) from None
 
 
-def ledger_unavailable() -> Failure:
-    """Failure 503 while disk or Redis are unavailable."""
+_TOO_MANY_ROWS = (
+    f"The report would have more than {MAX_ROWS:,} rows. Set since to a later day, or name a site; the"
+    " command halo-gateway ledger reports any number."
+)
+
+
+def ledger_failure(error: Exception) -> Failure:
+    """Failure 503 while disk or Redis are unavailable, or as the gateway shuts down."""
+    if isinstance(error, LedgerEndsError):
+        return shutdown_failure()
     text = "The ledger is unavailable; /readyz gives the reason. Retry after the time in Retry-After."
     return Failure(catalog.GATEWAY_OVERLOADED, text=text)
 

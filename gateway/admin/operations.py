@@ -115,8 +115,12 @@ class Operations:
         cap_statuses: Callable[[], list[CapStatus]],
         app_reports: AppReports = NO_APP_REPORTS,
         day_source: DaySource = NO_DAY_SOURCE,
+        has_ended: Callable[[], bool] = lambda: False,
     ) -> AdminEndpoints:
-        """Admin endpoints; without a token only for a separate port."""
+        """Admin endpoints; without a token only for a separate port.
+
+        `has_ended`: whether the gateway shuts down.
+        """
         token, sites = self.settings.admin.token, self.settings.sites
         aliases = {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE}
         has_state = self._status_reader.has_state
@@ -133,7 +137,10 @@ class Operations:
             AdviceEndpoints(self.shape_log, self._prices, names, self.now, self.monotonic),
         )
         return AdminEndpoints(
-            token.get_secret_value() if token else "", groups, self.settings.admin.listen is not None
+            token.get_secret_value() if token else "",
+            groups,
+            self.settings.admin.listen is not None,
+            has_ended=has_ended,
         )
 
     async def read_metrics(self) -> Callable[[], list[Metric]]:

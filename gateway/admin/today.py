@@ -16,7 +16,7 @@ from gateway.admin.ledger import (
     AppReports,
     budget_json,
     cap_status_json,
-    ledger_unavailable,
+    ledger_failure,
 )
 from gateway.admin.requests import json_response, query_parameters
 from gateway.ledger.caps import used_ratio
@@ -68,8 +68,8 @@ class TodayEndpoints:
         """Read the ledger. Raises Failure 503 if disk or Redis are unavailable."""
         try:
             return self.source.read_sums(day)
-        except (ConnectionError, sqlite3.Error):
-            raise ledger_unavailable() from None
+        except (ConnectionError, sqlite3.Error) as error:
+            raise ledger_failure(error) from None
 
     def _caps(self) -> dict[str, Any]:
         statuses = sorted(self.cap_statuses(), key=lambda each: -used_ratio(each.cap, each.usage))

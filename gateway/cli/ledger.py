@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from gateway.app_builders import prices_of
-from gateway.ledger import redis_ledger, sqlite_ledger
+from gateway.ledger import redis_reader, sqlite_reader
 from gateway.ledger.app_report import PERIODS, apps_as_table, charge_back_csv
 from gateway.ledger.cost import LedgerRow
 from gateway.ledger.prices import Prices
@@ -56,10 +56,10 @@ def _read_rows(settings: Settings, guid: str, since: str, *, by_app: bool) -> li
     url, path = ledger_url(settings), settings.ledger.path
     try:
         if url:
-            read_redis = redis_ledger.read_rows_by_app if by_app else redis_ledger.read_rows
+            read_redis = redis_reader.read_rows_by_app if by_app else redis_reader.read_rows
             return read_redis(url, guid, since)
         if path:
-            read_file = sqlite_ledger.read_rows_by_app if by_app else sqlite_ledger.read_rows
+            read_file = sqlite_reader.read_rows_by_app if by_app else sqlite_reader.read_rows
             return read_file(path, guid, since)
     except sqlite3.Error as error:
         raise ValueError(f"{path} cannot be read as a ledger: {error}") from None

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Protocol
 
 from gateway.ledger.cost import LedgerKey, LedgerRow, counts_against_cap
-from gateway.ledger.day_sums import DaySums
+from gateway.ledger.reader import OpenReader, ReadLimits
 
 #: Key -> queries, bytes.
 Counts = Mapping[LedgerKey, tuple[int, int]]
@@ -62,16 +62,8 @@ class LedgerBackend(Protocol):
         """Send waiting counts to the storage that all replicas share."""
         ...
 
-    def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
-        """Rows of one site or all, from an ISO day on: totals of all apps."""
-        ...
-
-    def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
-        """Return the same rows split by app; a part that no app has stays under the app ""."""
-        ...
-
-    def day_sums(self, day: str) -> DaySums:
-        """Add up an ISO day by caller and by app."""
+    def open_reader(self, limits: ReadLimits) -> OpenReader:
+        """Open a reader of what is stored or waits now, for another thread; opening it is quick."""
         ...
 
     def billable_usage(self, since: str) -> BillableUsage | None:

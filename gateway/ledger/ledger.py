@@ -6,10 +6,10 @@ the counts wait in memory, one pair of numbers per row, until it can.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from math import inf
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Semaphore, Thread
 from typing import Final
 
 import structlog
@@ -18,6 +18,7 @@ from gateway.ledger.budgets import earliest_day
 from gateway.ledger.cost import LedgerRow, counts_against_cap
 from gateway.ledger.counts import AppUsageByDay, BillableUsage, Counts, LedgerBackend, PendingCounts
 from gateway.ledger.day_sums import DaySums
+from gateway.ledger.reader import MAX_ROWS, LedgerReader, ReadLimits
 
 _log = structlog.get_logger()
 
@@ -33,6 +34,8 @@ OUTAGE_SECONDS: Final = 10.0
 #: Seconds in which the last counts are written, and between looks of a waiting read whether the ledger ends.
 CLOSE_SECONDS: Final = 2.5
 _LOCK_SECONDS: Final = 0.1
+#: Reads at the same time; more wait.
+MAX_READS: Final = 2
 
 
 class Ledger:
@@ -45,6 +48,7 @@ class Ledger:
         flush_interval: float = 0.5,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         outage_seconds: float = OUTAGE_SECONDS,
+        max_rows: int = MAX_ROWS,
     ) -> None:
         self._outage_seconds = outage_seconds
         self._backend = backend
@@ -58,7 +62,9 @@ class Ledger:
         self._app_listener: Callable[[AppUsageByDay], None] | None = None
         self._announce_due: Callable[[Claim], None] = lambda _: None
         self._write_lock = Lock()
+        self._read_places = Semaphore(MAX_READS)
         self._close_event = Event()
+        self._read_limits = ReadLimits(max_rows, self._close_event.is_set)
         self._writer_thread = Thread(target=self._flush_periodically, name="ledger", daemon=True)
         self._problem = ""
         #: When the problem began, and seconds after which it is a lasting one.
@@ -87,20 +93,21 @@ class Ledger:
     def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """All rows of one site or all sites, from an ISO day on.
 
-        Raises sqlite3.Error, or ConnectionError while the Redis of all replicas is down, or the ledger ends.
+        Raises sqlite3.Error, ConnectionError while the Redis of all replicas is down, LedgerEndsError, or
+        TooManyRowsError for more than `max_rows`.
         """
-        with self._current_backend() as backend:
-            return backend.rows(site, since)
+        with self._reader() as reader:
+            return reader.rows(site, since)
 
     def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """Return the same rows split by app; their sums are the totals. Raises as `rows` does."""
-        with self._current_backend() as backend:
-            return backend.rows_by_app(site, since)
+        with self._reader() as reader:
+            return reader.rows_by_app(site, since)
 
     def day_sums(self, day: str) -> DaySums:
         """Add up an ISO day by caller and by app. Raises as `rows` does."""
-        with self._current_backend() as backend:
-            return backend.day_sums(day)
+        with self._reader() as reader:
+            return reader.day_sums(day)
 
     async def problem(self) -> str:
         """Problem of the backend, as a text for the operator; empty if there is none."""
@@ -133,21 +140,29 @@ class Ledger:
         self._flush()
 
     @contextmanager
-    def _current_backend(self) -> Iterator[LedgerBackend]:
-        """Write what waits, and hold the lock; a read does not keep the process from its end."""
-        while not self._write_lock.acquire(timeout=_LOCK_SECONDS):
-            self._require_open()
-        try:
-            self._require_open()
-            self._write_pending_counts()
-            self._require_open()
-            yield self._backend
-        finally:
-            self._write_lock.release()
+    def _reader(self) -> Iterator[LedgerReader]:
+        """Write what waits, and open a reader, which neither holds up the writer nor outlasts the ledger."""
+        with self._held(self._read_places), ExitStack() as stack:
+            try:
+                with self._held(self._write_lock):
+                    self._write_pending_counts()
+                    self._read_limits.require_open()
+                    reader = stack.enter_context(self._backend.open_reader(self._read_limits))
+                yield reader
+            except (sqlite3.Error, ConnectionError):
+                self._read_limits.require_open()
+                raise
 
-    def _require_open(self) -> None:
-        if self._close_event.is_set():
-            raise ConnectionError("the process ends")
+    @contextmanager
+    def _held(self, lock: "Lock | Semaphore") -> Iterator[None]:
+        """Hold a lock. Raises LedgerEndsError if the ledger ends first."""
+        while not lock.acquire(timeout=_LOCK_SECONDS):
+            self._read_limits.require_open()
+        try:
+            self._read_limits.require_open()
+            yield
+        finally:
+            lock.release()
 
     def _flush_periodically(self) -> None:
         while not self._close_event.wait(self._flush_interval):

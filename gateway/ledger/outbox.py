@@ -16,9 +16,9 @@ from gateway.ledger.sqlite_ledger import (
     FileId,
     file_id,
     open_connection,
-    query_rows,
     require_unmoved,
 )
+from gateway.ledger.sqlite_reader import query_rows
 
 #: Batch 0 still takes rows; batches with another number never change. `waiting` has the totals, as in
 #: versions without apps; `waiting_by_app` the parts of apps, which are sent with their total or after it.

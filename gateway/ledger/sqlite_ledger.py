@@ -2,22 +2,22 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from gateway.http.proved_callers import UNPROVED
-from gateway.ledger.cost import BILLABLE_CLASSES, CostClass, LedgerKey, LedgerRow
+from gateway.ledger.cost import BILLABLE_CLASSES, LedgerRow
 from gateway.ledger.counts import (
     AppUsageByDay,
     BillableUsage,
     Counts,
     app_counts,
-    split_by_app,
     sum_app_usage,
     total_counts,
 )
-from gateway.ledger.day_sums import DaySums, Sums
 from gateway.ledger.file_mode import restrict_to_owner
+from gateway.ledger.reader import NO_LIMITS, ReadLimits
+from gateway.ledger.sqlite_reader import BUSY_TIMEOUT, SqliteReader, connect_read_only
 
 #: All stored fields of a request.
 COLUMN_DEFINITIONS = """
@@ -62,16 +62,6 @@ _DELETIONS = tuple(
     f"DELETE FROM {table} WHERE day < date('now', ?)"  # noqa: S608 - the gateway's own words
     for table in ("ledger", "ledger_by_app", "paid_by_app", "claimed_notices")
 )
-_SELECT_ROWS = (
-    "SELECT * FROM ledger WHERE day >= ? AND (? = '' OR site = ?) ORDER BY day, site, caller, type, class"
-)
-_SELECT_APP_ROWS = (
-    "SELECT day, site, caller, type, interaction, class, queries, bytes, app FROM ledger_by_app"
-    " WHERE day >= ? AND (? = '' OR site = ?)"
-)
-_SUM_CALLERS = "SELECT caller, class, sum(queries), sum(bytes) FROM ledger WHERE day = ? GROUP BY 1, 2"
-_SUM_APPS = "SELECT app, class, sum(queries), sum(bytes) FROM ledger_by_app WHERE day = ? GROUP BY 1, 2"
-_HAS_APPS = "SELECT 1 FROM sqlite_master WHERE name = 'ledger_by_app'"
 _BILLABLE_LIST = ", ".join(f"'{cost}'" for cost in sorted(BILLABLE_CLASSES))
 _SELECT_BILLABLE = f"""
 SELECT site, day, sum(queries), sum(bytes) FROM ledger
@@ -82,8 +72,6 @@ GROUP BY site, day
 FileId = tuple[int, int] | None
 #: SQLite's name of this fault, which it finds itself only without WAL (Result and Error Codes).
 _MOVED = "SQLITE_READONLY_DBMOVED"
-#: Seconds that a writer waits for the lock of another process: less than the end of a process may take.
-_BUSY_TIMEOUT = 2.0
 
 
 class SqliteLedger:
@@ -114,18 +102,17 @@ class SqliteLedger:
         """Write nothing, as no counts wait, but fail if the file has been moved."""
         self._open_connection()
 
-    def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
-        """Rows of one site or all, from an ISO day on."""
-        return _select_rows(self._open_connection(), site, since)
-
-    def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
-        """Return the same rows, split by app."""
-        return _select_rows_by_app(self._open_connection(), site, since)
-
-    def day_sums(self, day: str) -> DaySums:
-        """Add up an ISO day by caller and by app."""
+    @contextmanager
+    def open_reader(self, limits: ReadLimits = NO_LIMITS) -> Iterator[SqliteReader]:
+        """Open a reader with a connection of its own; of counts in memory it has a copy."""
         file = self._open_connection()
-        return DaySums(_sums(file, _SUM_CALLERS, day), _sums(file, _SUM_APPS, day))
+        if self._path is None:
+            copy = sqlite3.connect(":memory:", check_same_thread=False)
+            file.backup(copy)
+        else:
+            copy = connect_read_only(self._path)
+        with closing(copy):
+            yield SqliteReader(copy, limits)
 
     def app_usage(self, since: str) -> AppUsageByDay:
         """Billable usage by app and day."""
@@ -180,7 +167,7 @@ def open_connection(path: Path | None, schema: str) -> sqlite3.Connection:
     if path is not None:
         with suppress(OSError):  # SQLite reports it, with a code of its own
             restrict_to_owner(path)
-    file = sqlite3.connect(path or ":memory:", timeout=_BUSY_TIMEOUT, check_same_thread=False)
+    file = sqlite3.connect(path or ":memory:", timeout=BUSY_TIMEOUT, check_same_thread=False)
     try:
         file.execute("PRAGMA journal_mode = WAL")
         file.execute("PRAGMA synchronous = NORMAL")
@@ -210,55 +197,7 @@ def require_unmoved(path: Path | None, opened: FileId) -> None:
         raise error
 
 
-def read_rows(path: Path, site: str = "", since: str = "") -> list[LedgerRow]:
-    """Rows of a ledger file, also while a gateway writes it. Raises sqlite3.Error."""
-    with _open_read_only(path) as file:
-        return _select_rows(file, site, since)
-
-
-def read_rows_by_app(path: Path, site: str = "", since: str = "") -> list[LedgerRow]:
-    """Return the same rows, split by app. Raises sqlite3.Error."""
-    with _open_read_only(path) as file:
-        return _select_rows_by_app(file, site, since)
-
-
-@contextmanager
-def _open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    file = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT)
-    try:
-        yield file
-    finally:
-        file.close()
-
-
-def _select_rows(connection: sqlite3.Connection, site: str, since: str) -> list[LedgerRow]:
-    return query_rows(connection, _SELECT_ROWS, since, site, site)
-
-
-def _select_rows_by_app(connection: sqlite3.Connection, site: str, since: str) -> list[LedgerRow]:
-    """Read the parts first: they only grow, so that no part is above a total that is read later."""
-    has_apps = connection.execute(_HAS_APPS).fetchone()  # a file of an older version has no parts
-    parts = query_rows(connection, _SELECT_APP_ROWS, since, site, site) if has_apps else []
-    return split_by_app(_select_rows(connection, site, since), parts)
-
-
-def _sums(connection: sqlite3.Connection, query: str, day: str) -> Sums:
-    records = connection.execute(query, (day,))
-    return {(name, CostClass(cost)): (queries, octets) for name, cost, queries, octets in records}
-
-
 def _add_app_counts(file: sqlite3.Connection, counts: Counts) -> None:
     file.executemany(_UPSERT_APP_ROW, ((*key[:6], *amounts, key.app) for key, amounts in counts.items()))
     usage = sum_app_usage(LedgerRow(key, *amounts) for key, amounts in counts.items())
     file.executemany(_UPSERT_PAID_ROW, ((day, app, *amounts) for (app, day), amounts in usage.items()))
-
-
-def query_rows(connection: sqlite3.Connection, query: str, *values: str | int) -> list[LedgerRow]:
-    """Execute a query for the columns, after which the app may follow; return the rows."""
-    records = connection.execute(query, values)
-    return [
-        LedgerRow(
-            LedgerKey(day, guid, caller, resource_type, interaction, CostClass(cost), *app), queries, octets
-        )
-        for day, guid, caller, resource_type, interaction, cost, queries, octets, *app in records
-    ]

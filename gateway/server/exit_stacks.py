@@ -1,9 +1,7 @@
 """What a process closes at its end: all parts at once, so that none uses up the time of another."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from threading import Thread
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Final
 
 import structlog
@@ -47,18 +45,3 @@ class ExitStacks:
         for task in tasks:
             if task in done:
                 task.result()
-
-
-async def run_in_own_thread(function: Callable[[], None]) -> None:
-    """Run a function in a thread that neither waits for others nor keeps the process from its end."""
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-
-    def run() -> None:
-        try:
-            function()
-        finally:
-            with suppress(RuntimeError):  # the loop has ended, because this took too long
-                loop.call_soon_threadsafe(ended.set)
-
-    Thread(target=run, daemon=True).start()
-    await ended.wait()

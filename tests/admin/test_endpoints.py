@@ -1,5 +1,7 @@
 """Authentication and errors of the admin endpoints."""
 
+import asyncio
+
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -25,6 +27,8 @@ class Group:
             ("POST", "/admin/write"): self.succeed,
             ("GET", "/admin/failure"): self.fail,
             ("GET", "/admin/bug"): self.crash,
+            ("GET", "/admin/long"): self.cut_off,
+            ("POST", "/admin/long"): self.cut_off,
         }
 
     async def succeed(self, request: Request) -> Response:
@@ -36,6 +40,9 @@ class Group:
 
     async def crash(self, _: Request) -> Response:
         raise OSError("Zzyzx")
+
+    async def cut_off(self, _: Request) -> Response:
+        raise asyncio.CancelledError
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/admin/read"), ("POST", "/admin/write")])
@@ -87,6 +94,21 @@ async def test_failure_and_bug_are_outcomes_without_exception_text() -> None:
     assert "Zzyzx" not in response.text
 
 
+async def test_read_that_the_shutdown_cuts_off_is_503() -> None:
+    routes = AdminEndpoints(TOKEN, [Group()], has_ended=lambda: True).shared_port_routes()
+    response = await route_response(routes, "GET", "/admin/long")
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"
+    assert "gateway-shutdown" in response.text
+
+
+@pytest.mark.parametrize(("method", "has_ended"), [("GET", False), ("POST", True)])
+async def test_other_end_of_a_request_is_not_answered(method: str, *, has_ended: bool) -> None:
+    routes = AdminEndpoints(TOKEN, [Group()], has_ended=lambda: has_ended).shared_port_routes()
+    with pytest.raises(asyncio.CancelledError):
+        await route_response(routes, method, "/admin/long")
+
+
 @pytest.mark.parametrize("header", ["origin", "sec-fetch-site"])
 async def test_browser_request_without_token_is_401(header: str) -> None:
     for token, status in (("", 401), (TOKEN, 200)):
@@ -100,4 +122,4 @@ async def test_browser_request_without_token_is_401(header: str) -> None:
 def test_shared_port_with_separate_admin_port_has_no_admin_endpoints() -> None:
     admin = AdminEndpoints(TOKEN, [Group()], has_own_port=True)
     assert admin.shared_port_routes() == []
-    assert len(admin.admin_port_routes()) == 4
+    assert len(admin.admin_port_routes()) == 6

@@ -1,9 +1,11 @@
 """Endpoint of the ledger."""
 
+import asyncio
 import csv
 import sqlite3
 from decimal import Decimal
 from io import StringIO
+from time import sleep
 
 import pytest
 from support.operators import admin_response, issue
@@ -15,7 +17,9 @@ from gateway.ledger.budgets import BudgetKey, BudgetStatus
 from gateway.ledger.caps import DailyCap, Usage
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
 from gateway.ledger.daily_usage import CapStatus
+from gateway.ledger.ledger import MAX_READS
 from gateway.ledger.prices import Prices
+from gateway.ledger.reader import LedgerEndsError, TooManyRowsError
 
 pytestmark = pytest.mark.anyio
 
@@ -127,6 +131,39 @@ async def test_unreadable_ledger_is_503_without_exception_text(error: Exception)
     assert response.headers["retry-after"]
     assert "/readyz" in issue(response)["details"]["text"]
     assert str(error) not in response.text
+
+
+@pytest.mark.parametrize("by", ["", "?by=app"])
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [(TooManyRowsError(), 400, "100,000 rows"), (LedgerEndsError("ends"), 503, "gateway-shutdown")],
+)
+async def test_ended_or_too_long_read_says_what_to_do(
+    error: Exception, status: int, text: str, by: str
+) -> None:
+    def fail(_site: str, _since: str) -> list[LedgerRow]:
+        raise error
+
+    endpoints = LedgerEndpoints(fail, list, SiteNames(), lambda: NOW, AppReports(fail))
+    response = await admin_response("GET", f"/admin/ledger{by}", [endpoints])
+    assert response.status_code == status
+    assert text in response.text
+
+
+async def test_few_reports_are_made_at_the_same_time() -> None:
+    running, most = list[str](), list[int]()
+
+    def read(site: str, _since: str) -> list[LedgerRow]:
+        running.append(site)
+        most.append(len(running))
+        sleep(0.05)
+        running.pop()
+        return ROWS
+
+    endpoints = LedgerEndpoints(read, list, SiteNames(), lambda: NOW)
+    requests = (admin_response("GET", "/admin/ledger", [endpoints]) for _ in range(5))
+    assert {response.status_code for response in await asyncio.gather(*requests)} == {200}
+    assert max(most) == MAX_READS
 
 
 BUDGET = BudgetStatus(BudgetKey("board", "queries_per_day", "2026-07-01"), 8, 10, is_hard=True, resets_at=NOW)

@@ -15,7 +15,7 @@ from end_to_end.chaos_figures import Report, ReportLines, duration, log_lines, p
 from end_to_end.chaos_plan import Plan
 from end_to_end.chaos_world import KEYS, Processes
 
-from gateway.ledger.sqlite_ledger import read_rows
+from gateway.ledger.sqlite_reader import read_rows
 
 #: How much longer honest clients may wait beside attackers, at the 99th percentile.
 MAX_SLOWDOWN = 2.0

@@ -15,7 +15,7 @@ from end_to_end.chaos_truth import identifier
 from end_to_end.chaos_world import KEYS, QUIET, Processes, World
 
 from gateway.ledger.cost import CostClass
-from gateway.ledger.sqlite_ledger import read_rows
+from gateway.ledger.sqlite_reader import read_rows
 from gateway.resilience.retry_policy import RetryBudgetPolicy
 
 NAMES = dict(zip(KEYS, ("quiet", "near", "far"), strict=True))

@@ -18,7 +18,7 @@ from gateway.chain import halo_chains, upstream_client
 from gateway.errors.catalog import APP_BUDGET_USED
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.ledger.cost import BILLABLE_CLASSES
-from gateway.ledger.sqlite_ledger import read_rows, read_rows_by_app
+from gateway.ledger.sqlite_reader import read_rows, read_rows_by_app
 from gateway.runtime import Runtime
 from gateway.settings import Settings
 

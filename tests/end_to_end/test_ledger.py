@@ -23,7 +23,8 @@ from gateway.ledger.caps import DailyCap
 from gateway.ledger.cost import CostClass, LedgerRow
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.report import totals_by_class
-from gateway.ledger.sqlite_ledger import SqliteLedger, read_rows
+from gateway.ledger.sqlite_ledger import SqliteLedger
+from gateway.ledger.sqlite_reader import read_rows
 from gateway.server.serve import ThreadedServer
 from gateway.settings import Settings
 

@@ -27,7 +27,7 @@ from support.secrets import SECRET
 
 from gateway.emulator.sites import SYDNEY
 from gateway.ledger.cost import CostClass
-from gateway.ledger.redis_ledger import read_rows
+from gateway.ledger.redis_reader import read_rows
 
 CONFIGURATION = """
 [upstream]

@@ -1,6 +1,7 @@
 """Requests in flight when the gateway shuts down, over real sockets."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,11 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
+from support.endless_reads import make_reads_endless
+from support.secrets import SECRET
 from support.sockets import connect, until
 
 from gateway.app import create_app
 from gateway.ledger.cost import BILLABLE_CLASSES, LedgerRow
-from gateway.ledger.sqlite_ledger import read_rows
+from gateway.ledger.sqlite_reader import read_rows
 from gateway.server.serve import ThreadedServer
 from gateway.settings import Settings
 
@@ -148,3 +151,24 @@ def test_queries_that_shutdown_cuts_off_are_those_of_the_ledger(shutdown: Shutdo
     lines = [line for line in shutdown.lines if line["event"] == "request"]
     assert sum(line["queries"] for line in lines) == counted
     assert sum(line["queries"] for line in lines if line["interaction"] == "transaction") == 2
+
+
+def test_read_of_the_ledger_that_shutdown_cuts_off_may_be_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    make_reads_endless(path, "ledger_by_app")
+    settings = gateway_settings("http://127.0.0.1:1", path).model_dump() | {"admin": {"token": SECRET}}
+    with (
+        capture_logs() as lines,
+        ThreadPoolExecutor(2) as pool,
+        ThreadedServer(create_app(Settings.model_validate(settings))) as server,
+    ):
+        fields = {"authorization": f"Bearer {SECRET}"}
+        waiting = [
+            pool.submit(httpx.get, f"{server.url}/admin/{path}", headers=fields, timeout=20, trust_env=False)
+            for path in ("today", "ledger?by=app")
+        ]
+        time.sleep(0.5)
+        server.should_exit = True
+        responses = [future.result() for future in waiting]
+    assert [error_code(checked_issue(each, 503)) for each in responses] == ["gateway-shutdown"] * 2
+    assert [line for line in lines if line["log_level"] in {"error", "critical"}] == []

@@ -4,19 +4,22 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from support.endless_reads import make_reads_endless
 from support.requests import GUID
 
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
-from gateway.ledger.ledger import CLOSE_SECONDS, Ledger
-from gateway.ledger.sqlite_ledger import SqliteLedger, read_rows
+from gateway.ledger.ledger import CLOSE_SECONDS, MAX_READS, Ledger
+from gateway.ledger.reader import NO_LIMITS, LedgerEndsError, ReadLimits, TooManyRowsError
+from gateway.ledger.sqlite_ledger import SqliteLedger
+from gateway.ledger.sqlite_reader import SqliteReader, connect_read_only, read_rows
 
 TODAY = datetime.now(UTC).date().isoformat()
 OTHER_SITE = "0a1b2c3d-0000-4000-8000-00000000000b"
@@ -204,6 +207,71 @@ def test_read_does_not_hold_the_end_of_a_ledger(ledger: Ledger, path: Path) -> N
             ledger.rows()
         assert time.monotonic() - start < 1
         other.rollback()
+
+
+class EndlessReads(SqliteLedger):
+    """A file whose reads end only with the ledger; `opened` counts them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._endless_path = path.with_name("endless.sqlite3")
+        make_reads_endless(self._endless_path)
+        self.opened = 0
+
+    @contextmanager
+    def open_reader(self, limits: ReadLimits = NO_LIMITS) -> Iterator[SqliteReader]:
+        """Open a reader of the endless file."""
+        with closing(connect_read_only(self._endless_path)) as file:
+            self.opened += 1
+            yield SqliteReader(file, limits)
+
+
+def test_reads_neither_hold_up_the_writer_nor_the_end(path: Path) -> None:
+    backend, errors = EndlessReads(path), list[Exception]()
+    ledger = Ledger(backend, flush_interval=0.02)
+    ledger.open()
+
+    def read() -> None:
+        try:
+            ledger.rows()
+        except LedgerEndsError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=read, daemon=True) for _ in range(MAX_READS + 2)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: backend.opened == MAX_READS)
+    count(ledger, row_key())
+    wait_until(lambda: read_rows(path) == [LedgerRow(row_key(), 1, 10)])
+    count(ledger, row_key())
+    start = time.monotonic()
+    with capture_logs() as lines:
+        ledger.close()
+    for thread in threads:
+        thread.join(5)
+    assert time.monotonic() - start < 1
+    assert (len(errors), backend.opened, lines) == (len(threads), MAX_READS, [])
+    assert read_rows(path) == [LedgerRow(row_key(), 2, 20)]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_rows_beyond_the_limit_are_an_error_and_leave_the_ledger_working(path: Path) -> None:
+    ledger = Ledger(SqliteLedger(path), max_rows=1)
+    count(ledger, row_key())
+    for _ in range(MAX_READS + 1):
+        assert len(ledger.rows()) == 1
+    count(ledger, row_key(CostClass.HIT))
+    for _ in range(MAX_READS + 1):
+        with pytest.raises(TooManyRowsError):
+            ledger.rows()
+    assert len(ledger.day_sums(TODAY).callers) == 2
+    ledger.close()
 
 
 class FailingBackend(SqliteLedger):

@@ -19,7 +19,8 @@ from gateway.ledger.caps import DailyCap
 from gateway.ledger.cost import Attribution, CostClass, LedgerKey, LedgerRow
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.redis_ledger import RedisLedger, read_rows, read_rows_by_app
+from gateway.ledger.redis_ledger import RedisLedger
+from gateway.ledger.redis_reader import read_rows, read_rows_by_app
 
 NOW = datetime.now(UTC)
 TODAY = NOW.astimezone(SITE.zone).date().isoformat()
@@ -335,7 +336,8 @@ def test_rows_by_app_are_parts_of_the_totals(redis: RedisServer | RedisGroup) ->
     assert first.rows_by_app() == older.rows_by_app() == read_rows_by_app(redis.url) == expected
     backend.add_counts({board: (2, 20)})
     assert backend.app_usage("") == {("board", TODAY): (3, 30)}
-    assert backend.rows_by_app()[-1] == LedgerRow(board, 3, 30)
+    with backend.open_reader() as reader:
+        assert reader.rows_by_app()[-1] == LedgerRow(board, 3, 30)
     assert backend.billable_usage("") == {(GUID, TODAY): (4, 40)}
     for each in (first, older, backend):
         each.close()

@@ -14,7 +14,8 @@ from support.requests import GUID
 
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.sqlite_ledger import SqliteLedger, open_connection, read_rows, read_rows_by_app
+from gateway.ledger.sqlite_ledger import SqliteLedger, open_connection
+from gateway.ledger.sqlite_reader import read_rows, read_rows_by_app
 
 TODAY = datetime.now(UTC).date().isoformat()
 KEY = LedgerKey(TODAY, GUID, "c0ffee00", "Patient", "read", CostClass.BILLED)
@@ -64,6 +65,16 @@ def open_as_nobody(path: Path) -> int:
     return 0
 
 
+def rows_of(file: SqliteLedger) -> list[LedgerRow]:
+    with file.open_reader() as reader:
+        return reader.rows()
+
+
+def parts_of(file: SqliteLedger, site: str = "", since: str = "") -> list[LedgerRow]:
+    with file.open_reader() as reader:
+        return reader.rows_by_app(site, since)
+
+
 def test_billable_usage_is_summed_by_site_and_day(path: Path) -> None:
     file = SqliteLedger(path)
     maybe, hit = KEY._replace(cost=CostClass.MAYBE_BILLED), KEY._replace(cost=CostClass.HIT)
@@ -91,7 +102,7 @@ def test_added_counts_are_persisted_at_once(path: Path) -> None:
     file.flush()
     assert file.unpersisted_count == 0
     file.close()
-    assert file.rows() == read_rows(path) == [LedgerRow(KEY, 1, 10)]
+    assert rows_of(file) == read_rows(path) == [LedgerRow(KEY, 1, 10)]
     file.close()
 
 
@@ -135,14 +146,14 @@ def test_rows_by_app_are_parts_of_the_totals(path: Path) -> None:
     file = SqliteLedger(path)
     file.add_counts({KEY: (1, 10), BOARD: (2, 20), KEY._replace(app="other"): (4, 40)})
     file.add_counts({BOARD: (2, 20)})
-    assert file.rows() == read_rows(path) == [LedgerRow(KEY, 9, 90)]
+    assert rows_of(file) == read_rows(path) == [LedgerRow(KEY, 9, 90)]
     expected = [
         LedgerRow(KEY, 1, 10),
         LedgerRow(BOARD, 4, 40),
         LedgerRow(KEY._replace(app="other"), 4, 40),
     ]
-    assert file.rows_by_app() == read_rows_by_app(path) == expected
-    assert file.rows_by_app("elsewhere") == file.rows_by_app(since="2999-01-01") == []
+    assert parts_of(file) == read_rows_by_app(path) == expected
+    assert parts_of(file, "elsewhere") == parts_of(file, since="2999-01-01") == []
     assert file.billable_usage("") == {(GUID, TODAY): (9, 90)}
     assert file.app_usage("") == {("board", TODAY): (4, 40), ("other", TODAY): (4, 40)}
     file.close()
@@ -160,7 +171,7 @@ def test_older_version_reads_and_writes_the_same_file(path: Path) -> None:
         old.execute(OLD_UPSERT, (*KEY[:6], 4, 40))
         assert old.execute("SELECT * FROM ledger").fetchall() == [(*KEY[:6], 7, 70)]
         old.execute(OLD_UPSERT, (*KEY[:6], 1, 10))
-    assert new.rows_by_app() == [LedgerRow(KEY, 6, 60), LedgerRow(BOARD, 2, 20)]
+    assert parts_of(new) == [LedgerRow(KEY, 6, 60), LedgerRow(BOARD, 2, 20)]
     new.close()
 
 
@@ -179,7 +190,7 @@ def test_totals_and_parts_are_written_together_or_not_at_all(path: Path) -> None
 def test_old_days_are_deleted_with_their_parts(path: Path) -> None:
     file = SqliteLedger(path, retention_days=10)
     file.add_counts({BOARD._replace(day="2020-01-01"): (1, 10), BOARD: (1, 10)})
-    assert file.rows_by_app() == [LedgerRow(BOARD, 1, 10)]
+    assert parts_of(file) == [LedgerRow(BOARD, 1, 10)]
     assert file.app_usage("") == {("board", TODAY): (1, 10)}
     file.close()
 
@@ -201,7 +212,8 @@ def test_day_is_summed_by_caller_and_by_app(path: Path) -> None:
     file.add_counts(
         {BOARD: (2, 20), KEY._replace(site="other"): (1, 10), KEY._replace(day="2026-07-01"): (9, 90)}
     )
-    sums = file.day_sums(TODAY)
+    with file.open_reader() as reader:
+        sums = reader.day_sums(TODAY)
     assert sums.callers == {(KEY.caller, KEY.cost): (3, 30)}
     assert sums.apps == {("board", KEY.cost): (2, 20)}
     file.close()

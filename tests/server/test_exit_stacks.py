@@ -1,14 +1,13 @@
 """The end of a process: parts at once, within one time."""
 
 import asyncio
-import threading
 from collections.abc import Mapping, Sequence
 from time import monotonic
 
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.server.exit_stacks import ExitStacks, run_in_own_thread
+from gateway.server.exit_stacks import ExitStacks
 
 pytestmark = pytest.mark.anyio
 
@@ -69,15 +68,3 @@ async def test_error_of_one_part_keeps_no_other_from_its_end() -> None:
 
 async def test_nothing_to_close_is_no_error() -> None:
     await ExitStacks().aclose()
-
-
-async def test_own_thread_waits_for_no_other_and_holds_nobody() -> None:
-    hold, threads = threading.Event(), list[threading.Thread]()
-    blocked = [asyncio.ensure_future(asyncio.to_thread(hold.wait)) for _ in range(64)]
-    try:
-        async with asyncio.timeout(5):
-            await run_in_own_thread(lambda: threads.append(threading.current_thread()))
-    finally:
-        hold.set()
-        await asyncio.gather(*blocked)
-    assert threads[0].daemon
