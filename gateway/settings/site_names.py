@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from unicodedata import normalize
 
 from gateway.http.proved_callers import UNPROVED
 from gateway.settings.site_ids import SiteIds
@@ -27,3 +28,17 @@ def alias_problems(aliases: Mapping[str, str], upstreams: Iterable[str]) -> Iter
 #: Form of the ids that practices without an alias have; any GUID is one if `sites.default` serves it.
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f-]*)?")
 _EXAMPLE = 'write, for example, "bne-1"'
+
+
+def similar_alias_problems(aliases: Mapping[str, str]) -> Iterator[str]:
+    """Yield a problem for each alias, by GUID, that people cannot tell from that of another practice."""
+    first: dict[str, tuple[str, str]] = {}
+    for guid, alias in filter(lambda item: item[1], aliases.items()):
+        other, other_alias = first.setdefault(_seen(alias), (guid, alias))
+        if alias != other_alias:
+            yield f"sites.{guid}.name: too similar to that of sites.{other}, choose another; {_EXAMPLE}"
+
+
+def _seen(alias: str) -> str:
+    """Alias without what people overlook: case, spaces around, and the Unicode form of its letters."""
+    return normalize("NFKC", alias).strip().casefold()

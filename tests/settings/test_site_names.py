@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import ConfigurationError, load
-from gateway.settings.site_names import alias_problems
+from gateway.settings import ConfigurationError, Settings, load
+from gateway.settings.site_names import alias_problems, similar_alias_problems
 
 ONE, OTHER = "0a1b2c3d-0000-4000-8000-00000000000b", "11111111-0000-4000-8000-00000000000b"
 
@@ -27,3 +27,24 @@ def test_other_names_are_accepted() -> None:
     assert list(alias_problems({ONE: "bne", OTHER: "11111111"}, ["mnt"])) == []
     assert list(alias_problems({ONE: "Beef0000", OTHER: "1111111"}, ["mnt"])) == []
     assert list(alias_problems({ONE: "a/b (c)", OTHER: ""}, ["mnt"])) == []
+
+
+@pytest.mark.parametrize(
+    ("alias", "other"),
+    [("Perth", "perth"), ("perth 1", " perth 1 "), ("Caf\u00e9", "Cafe\u0301"), ("STRASSE", "stra\u00dfe")],
+)
+def test_alias_that_looks_like_another_is_refused(alias: str, other: str) -> None:
+    (line,) = similar_alias_problems({ONE: alias, OTHER: other})
+    assert line.startswith(f"sites.{OTHER}.name: too similar to that of sites.{ONE}")
+
+
+def test_different_empty_or_equal_aliases_are_not_similar() -> None:
+    assert list(similar_alias_problems({ONE: "perth 1", OTHER: "perth1"})) == []
+    assert list(similar_alias_problems({ONE: "", OTHER: ""})) == []
+    assert list(similar_alias_problems({ONE: "bne", OTHER: "bne"})) == []  # told by `alias_problems`
+
+
+def test_similar_aliases_are_refused_in_a_configuration() -> None:
+    sites = {ONE: {"name": "Perth"}, OTHER: {"name": "perth"}}
+    with pytest.raises(ValueError, match="too similar"):
+        Settings.model_validate({"upstream": {"url": "https://halo.example"}, "sites": sites})
