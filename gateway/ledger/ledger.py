@@ -142,9 +142,9 @@ class Ledger:
     @contextmanager
     def _reader(self) -> Iterator[LedgerReader]:
         """Write what waits, and open a reader, which neither holds up the writer nor outlasts the ledger."""
-        with self._held(self._read_places), ExitStack() as stack:
+        with self._hold(self._read_places), ExitStack() as stack:
             try:
-                with self._held(self._write_lock):
+                with self._hold(self._write_lock):
                     self._write_pending_counts()
                     self._read_limits.require_open()
                     reader = stack.enter_context(self._backend.open_reader(self._read_limits))
@@ -154,7 +154,7 @@ class Ledger:
                 raise
 
     @contextmanager
-    def _held(self, lock: "Lock | Semaphore") -> Iterator[None]:
+    def _hold(self, lock: "Lock | Semaphore") -> Iterator[None]:
         """Hold a lock. Raises LedgerEndsError if the ledger ends first."""
         while not lock.acquire(timeout=_LOCK_SECONDS):
             self._read_limits.require_open()

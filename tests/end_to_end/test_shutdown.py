@@ -153,7 +153,7 @@ def test_queries_that_shutdown_cuts_off_are_those_of_the_ledger(shutdown: Shutdo
     assert sum(line["queries"] for line in lines if line["interaction"] == "transaction") == 2
 
 
-def test_read_of_the_ledger_that_shutdown_cuts_off_may_be_repeated(tmp_path: Path) -> None:
+def test_ledger_read_that_shutdown_cuts_off_may_be_repeated(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     make_reads_endless(path, "ledger_by_app")
     settings = gateway_settings("http://127.0.0.1:1", path).model_dump() | {"admin": {"token": SECRET}}

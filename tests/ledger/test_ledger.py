@@ -261,7 +261,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_rows_beyond_the_limit_are_an_error_and_leave_the_ledger_working(path: Path) -> None:
+def test_too_many_rows_are_an_error_and_end_nothing(path: Path) -> None:
     ledger = Ledger(SqliteLedger(path), max_rows=1)
     count(ledger, row_key())
     for _ in range(MAX_READS + 1):
