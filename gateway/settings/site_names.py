@@ -34,11 +34,11 @@ def similar_alias_problems(aliases: Mapping[str, str]) -> Iterator[str]:
     """Yield a problem for each alias, by GUID, that people cannot tell from that of another practice."""
     first: dict[str, tuple[str, str]] = {}
     for guid, alias in filter(lambda item: item[1], aliases.items()):
-        other, other_alias = first.setdefault(_spelling(alias), (guid, alias))
+        other, other_alias = first.setdefault(_fold(alias), (guid, alias))
         if alias != other_alias:
             yield f"sites.{guid}.name: too similar to that of sites.{other}, choose another; {_EXAMPLE}"
 
 
-def _spelling(alias: str) -> str:
+def _fold(alias: str) -> str:
     """Alias without what people overlook: case, spaces around, and the Unicode form of its letters."""
     return normalize("NFKC", alias).strip().casefold()
