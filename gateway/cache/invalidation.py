@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from math import inf
 from secrets import randbelow
-from typing import Annotated
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +17,9 @@ from gateway.stores.single_flight import SingleFlight
 
 #: Seconds that a counter is stored after its last use: longer than any response that depends on it.
 COUNTER_SECONDS = 172_800.0
+#: Seconds that a site's counter is stored for a request whose response is not stored yet: longer than
+#: ordinary requests take. If it ends before, the response is not stored.
+REQUEST_SECONDS: Final = 600.0
 #: Largest increment: 2**32 writes fit into the store's 64 bits.
 _MAX_INCREMENT = 2**31
 #: Number of reads that may continue after their callers have cancelled: practically all, they are short.
@@ -38,6 +41,18 @@ class _Write(msgspec.Struct, array_like=True, frozen=True):
 
 
 _decode_message = msgspec.msgpack.Decoder(_Write).decode
+
+
+class Snapshot(NamedTuple):
+    """Counters before an upstream request; `missing`: tags whose counters the store does not have."""
+
+    counters: Mapping[str, int]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def site_counter(self) -> int:
+        """The counter of all writes at the site."""
+        return self.counters[SITE_WIDE]
 
 
 class Generation:
@@ -72,7 +87,7 @@ class InvalidationCounters:
         now: Callable[[], float] = lambda: inf,
     ) -> None:
         self._store = store
-        self._shared_reads = SingleFlight[int](_MAX_DETACHED_READS) if is_shared else None
+        self._shared_reads = SingleFlight[int | None](_MAX_DETACHED_READS) if is_shared else None
         self._max_local_marks = max_local_marks
         self._local_mark_by_tag: dict[tuple[str, str], int] = {}
         self._default_mark = 0
@@ -102,26 +117,35 @@ class InvalidationCounters:
         """
         return self._unshared_writes.last_time(site, tags)
 
-    async def snapshot(self, site: str, tags: Iterable[str]) -> dict[str, int]:
-        """Read the counters that a response with these tags depends on; call before the upstream request."""
+    async def snapshot(self, site: str, tags: Iterable[str]) -> Snapshot:
+        """Read the counters that a response with these tags depends on; call before the upstream request.
+
+        Nothing has proved the caller yet, so no counter is created but that of the site, for a short time.
+        """
         own_tags = () if ANY_TYPE in tags else sorted({*tags, ANY_TYPE})
-        return {tag: await self._add_to_counter(site, tag, 0) for tag in (SITE_WIDE, *own_tags)}
+        counters = {SITE_WIDE: await self._add_to_counter(site, SITE_WIDE, 0, REQUEST_SECONDS)}
+        for tag in own_tags:
+            if (number := await self._read_counter(site, tag)) is not None:
+                counters[tag] = number
+        return Snapshot(counters, tuple(tag for tag in own_tags if tag not in counters))
 
     async def is_current(self, site: str, counters: Mapping[str, int]) -> bool:
         """Whether no write has incremented these counters since; one read if the site had no write at all."""
-        if await self._read_site_counter(site) == counters.get(SITE_WIDE):
+        number = await self._read_site_counter(site)
+        if number is not None and number == counters.get(SITE_WIDE):
             return True
         tags = [tag for tag in counters if tag != SITE_WIDE]
-        return bool(tags) and all([await self._add_to_counter(site, tag, 0) == counters[tag] for tag in tags])
+        return bool(tags) and all([await self._read_counter(site, tag) == counters[tag] for tag in tags])
 
-    async def confirm(
-        self, site: str, counters: Mapping[str, int], tags: Iterable[str]
-    ) -> Mapping[str, int] | None:
-        """Return the counters plus those of tags that only the response showed; None after a write.
+    async def confirm(self, site: str, snapshot: Snapshot, tags: Iterable[str]) -> Mapping[str, int] | None:
+        """Return the counters of the snapshot and of all tags that it lacks; None after a write.
 
-        A counter that is read now has its earlier value only if the site had no write at all since.
+        These may be missing ones, and tags that only the response showed. A counter that is read now has
+        its earlier value only if the site had no write at all since: a write increments its counter first.
         """
-        new_tags = [tag for tag in tags if tag not in counters] if len(counters) > 1 else []
+        counters, missing = snapshot
+        is_of_any_type = not missing and len(counters) == 1
+        new_tags = () if is_of_any_type else sorted({*missing, *tags} - counters.keys())
         new_counters = {tag: await self._add_to_counter(site, tag, 0) for tag in new_tags}
         if await self._add_to_counter(site, SITE_WIDE, 0) == counters[SITE_WIDE]:
             return {**counters, **new_counters}
@@ -130,13 +154,17 @@ class InvalidationCounters:
     async def increment(self, site: str, tags: Iterable[str]) -> None:
         """Invalidate the responses that depend on these tags; `*`: on any type of the site.
 
+        The site's counter is incremented first, see `confirm`. The marks change before and after: what is
+        read in between may depend on a counter that is not incremented yet.
+
         The increment is random, so that a counter which a store has lost does not reach its old value again,
         wherever it begins. Other processes are told when the store has it.
         """
-        all_tags = (*tags, SITE_WIDE)
+        all_tags = (SITE_WIDE, *tags)
+        self._record_local_writes(site, all_tags)
         for tag in all_tags:
-            self._record_local_write((site, tag))
             await self._add_to_counter(site, tag, 1 + randbelow(_MAX_INCREMENT))
+        self._record_local_writes(site, all_tags)
         is_counted = not self._is_store_down()
         if not is_counted:
             self._unshared_writes.note(site, all_tags, self._now())
@@ -147,8 +175,8 @@ class InvalidationCounters:
         self._drop_marks()
         await self._channel.publish(_EVERYTHING)
 
-    async def _read_site_counter(self, site: str) -> int:
-        read = partial(self._add_to_counter, site, SITE_WIDE, 0)
+    async def _read_site_counter(self, site: str) -> int | None:
+        read = partial(self._read_counter, site, SITE_WIDE)
         if self._shared_reads is None:
             return await read()
         return (await self._shared_reads.run(site, read, lambda: None, max_age=0))[0]
@@ -157,9 +185,10 @@ class InvalidationCounters:
         """Return the number of the last write; for a dropped mark, a number above all its earlier ones."""
         return self._local_mark_by_tag.get(site_and_tag, self._default_mark)
 
-    def _record_local_write(self, site_and_tag: tuple[str, str]) -> None:
-        self.generation.number += 1
-        self._local_mark_by_tag[site_and_tag] = self.generation.number
+    def _record_local_writes(self, site: str, tags: Iterable[str]) -> None:
+        for tag in tags:
+            self.generation.number += 1
+            self._local_mark_by_tag[site, tag] = self.generation.number
         if len(self._local_mark_by_tag) > self._max_local_marks:
             self._drop_marks()
 
@@ -180,13 +209,21 @@ class InvalidationCounters:
             write = _decode_message(message)
         except msgspec.DecodeError:
             return
-        for tag in write.tags:
-            self._record_local_write((write.site, tag))
+        self._record_local_writes(write.site, write.tags)
         if not write.is_counted or self._is_store_down():
             self._unshared_writes.note(write.site, write.tags, requested_until)
 
-    async def _add_to_counter(self, site: str, tag: str, amount: int) -> int:
-        return await self._store.increment(f"{INVALIDATION_PREFIX}{site}/{tag}", amount, COUNTER_SECONDS)
+    async def _read_counter(self, site: str, tag: str) -> int | None:
+        return await self._store.read_invalidations(_counter_name(site, tag), COUNTER_SECONDS)
+
+    async def _add_to_counter(
+        self, site: str, tag: str, amount: int, seconds: float = COUNTER_SECONDS
+    ) -> int:
+        return await self._store.increment(_counter_name(site, tag), amount, seconds)
+
+
+def _counter_name(site: str, tag: str) -> str:
+    return f"{INVALIDATION_PREFIX}{site}/{tag}"
 
 
 def _message(site: str, tags: Sequence[str], *, is_counted: bool) -> bytes:

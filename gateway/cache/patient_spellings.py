@@ -7,7 +7,7 @@ never trusted again.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import blake2b
 from math import inf
 from typing import Final, Literal, NamedTuple
@@ -54,8 +54,9 @@ class Scope(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Resources of one response: their ids, a digest of their bytes, and when and after which write.
+    """Resources of one response: their ids, a digest of their bytes, and when it was requested.
 
+    `site_counter`: the invalidation counter of all writes at the site at that time.
     `total` and `has_next` as the upstream stated them. `is_complete`: it surely has all matches.
     """
 
@@ -63,7 +64,7 @@ class Answer(NamedTuple):
     ids: frozenset[str]
     digest: bytes
     requested_at: float
-    counters: Mapping[str, int]
+    site_counter: int
     total: int | None = None
     has_next: bool = False
     is_complete: bool = True
@@ -106,7 +107,7 @@ def answer_of(
     response: FhirResponse,
     spelling: Spelling,
     requested_at: float,
-    counters: Mapping[str, int],
+    site_counter: int,
     *,
     has_count: bool = False,
 ) -> Answer | None:
@@ -126,7 +127,9 @@ def answer_of(
     has_next = "next" in positions or any(link.relation == "next" for link in bundle.links)
     matches = sum(bundle.match_flags)
     is_last = not has_next and (not has_count if bundle.total is None else bundle.total == matches)
-    return Answer(spelling, frozenset(ids), digest, requested_at, counters, bundle.total, has_next, is_last)
+    return Answer(
+        spelling, frozenset(ids), digest, requested_at, site_counter, bundle.total, has_next, is_last
+    )
 
 
 def compare(one: Answer, other: Answer) -> Literal["alike", "different", "unknown"]:
@@ -134,7 +137,7 @@ def compare(one: Answer, other: Answer) -> Literal["alike", "different", "unknow
 
     Other content of the same resources says nothing: the practice may have changed it in between.
     """
-    if one.spelling == other.spelling or one.counters != other.counters:
+    if one.spelling == other.spelling or one.site_counter != other.site_counter:
         return "unknown"
     if abs(one.requested_at - other.requested_at) > MAX_SECONDS_BETWEEN:
         return "unknown"

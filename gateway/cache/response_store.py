@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from math import inf
+from typing import NamedTuple
 
 from gateway.cache.directives import ResponseDirectives, response_directives
 from gateway.cache.freshness import NOT_FOUND_SECONDS, returned_types
-from gateway.cache.invalidation import InvalidationCounters
+from gateway.cache.invalidation import InvalidationCounters, Snapshot
 from gateway.cache.lookup import CacheConfig, CacheLookup
 from gateway.cache.patient_spellings import PatientSpellings, answer_of, is_plain
 from gateway.cache.patient_tags import request_patient_tags, response_patient_tags
@@ -48,6 +49,13 @@ class FetchResult:
         is_job = isinstance(response, FhirResponse) and response.status == HTTPStatus.ACCEPTED
         has_run = isinstance(response, FhirResponse) or response.kind.may_have_run
         return (has_run and not is_job) or caller_fingerprint == self.caller_fingerprint
+
+
+class _Moment(NamedTuple):
+    """When a response was requested (seconds since 1970), and the counters then."""
+
+    requested_at: float
+    snapshot: Snapshot
 
 
 class ResponseStore:
@@ -106,43 +114,41 @@ class ResponseStore:
 
     async def _fetch_from_upstream(self, lookup: CacheLookup) -> FetchResult:
         tags = lookup.types | request_patient_tags(lookup.request, lookup.types, self._config.secret)
-        metadata = StoredResponse(self._timestamp, 0, await self.counters.snapshot(lookup.site, tags))
+        moment = _Moment(self._timestamp, await self.counters.snapshot(lookup.site, tags))
         try:
             response = await self._inner(lookup.request)
         except Failure as failure:
-            return await self._failure_result(lookup, metadata, failure)
+            return await self._failure_result(lookup, moment, failure)
         if not is_storable(lookup.request, response):
             return FetchResult(response, lookup.caller_fingerprint)
         response = with_validators(response, self._now())
-        is_stored = await self._store_response(lookup, metadata, response, response_directives(response))
+        is_stored = await self._store_response(lookup, moment, response, response_directives(response))
         if is_stored:  # so no write has come in between
-            self._learn_spelling(lookup, metadata, response)
+            self._learn_spelling(lookup, moment, response)
         return FetchResult(response, lookup.caller_fingerprint, is_stored=is_stored)
 
-    def _learn_spelling(self, lookup: CacheLookup, metadata: StoredResponse, response: FhirResponse) -> None:
+    def _learn_spelling(self, lookup: CacheLookup, moment: _Moment, response: FhirResponse) -> None:
         """Learn from the upstream's own response whether the site reads both spellings of a patient alike."""
         spelled = lookup.spelled
         if spelled is not None and is_plain(lookup.request):
-            moment = metadata.requested_at, metadata.counters
             has_count = bool(lookup.request.client_search.values("_count"))
-            if answer := answer_of(response, spelled.spelling, *moment, has_count=has_count):
+            requested_at, site_counter = moment.requested_at, moment.snapshot.site_counter
+            if answer := answer_of(
+                response, spelled.spelling, requested_at, site_counter, has_count=has_count
+            ):
                 self.spellings.record_answer(spelled.scope, spelled.key_of(), answer)
 
-    async def _failure_result(
-        self, lookup: CacheLookup, metadata: StoredResponse, failure: Failure
-    ) -> FetchResult:
+    async def _failure_result(self, lookup: CacheLookup, moment: _Moment, failure: Failure) -> FetchResult:
         if is_not_found(lookup.request, failure):
             seconds = min(NOT_FOUND_SECONDS, lookup.freshness.lifetime(lookup.types))
-            entry = StoredResponse(
-                metadata.requested_at, seconds, metadata.counters, failure=stored_failure(failure)
-            )
-            await self._write_if_current(lookup, entry, ())
+            entry = StoredResponse(moment.requested_at, seconds, failure=stored_failure(failure))
+            await self._write_if_current(lookup, moment.snapshot, entry, ())
         return FetchResult(failure, lookup.caller_fingerprint)
 
     async def _store_response(
         self,
         lookup: CacheLookup,
-        metadata: StoredResponse,
+        moment: _Moment,
         response: FhirResponse,
         directives: ResponseDirectives,
     ) -> bool:
@@ -150,23 +156,25 @@ class ResponseStore:
         lifetime = min(lookup.freshness.lifetime(types), directives.lifetime)
         if not directives.may_store or lifetime <= 0 or len(response.body) > self._config.max_body:
             return False
+        may_be_stale = directives.may_serve_stale
         entry = StoredResponse(
-            metadata.requested_at,
+            moment.requested_at,
             lifetime,
-            metadata.counters,
-            lookup.freshness.stale_if_error_seconds(types) if directives.may_serve_stale else 0,
-            lookup.freshness.stale_while_revalidate_seconds(types) if directives.may_serve_stale else 0,
+            stale_if_error=lookup.freshness.stale_if_error_seconds(types) if may_be_stale else 0,
+            stale_while_revalidate=(
+                lookup.freshness.stale_while_revalidate_seconds(types) if may_be_stale else 0
+            ),
             types=types,
             max_accepted_age=min(lookup.longest_accepted_age(types), directives.max_accepted_age),
         )
         tags = types | response_patient_tags(lookup.request, response, types)
-        return await self._write_if_current(lookup, entry.with_response(response), tags)
+        return await self._write_if_current(lookup, moment.snapshot, entry.with_response(response), tags)
 
     async def _write_if_current(
-        self, lookup: CacheLookup, entry: StoredResponse, tags: Iterable[str]
+        self, lookup: CacheLookup, snapshot: Snapshot, entry: StoredResponse, tags: Iterable[str]
     ) -> bool:
         """Store a response unless a write invalidated it or it has expired; return whether it is stored."""
-        counters = await self.counters.confirm(lookup.site, entry.counters, tags)
+        counters = await self.counters.confirm(lookup.site, snapshot, tags)
         seconds = entry.retention_seconds - entry.age(self._timestamp)
         if counters is None or seconds <= 0:
             return False

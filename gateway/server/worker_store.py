@@ -93,6 +93,10 @@ class WorkerStore:
         value = await self._store.increment(name, amount, seconds)
         return value + self._added_by_deaths if name.startswith(_COUNTER_PREFIX) else value
 
+    async def read_invalidations(self, name: str, seconds: float) -> int | None:
+        """Return the number of a counter, which memory has without creating it."""
+        return await self.increment(name, 0, seconds)
+
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         """Acquire a lock among the requests of this worker."""
         return await self._store.acquire_lock(name, holder, seconds)

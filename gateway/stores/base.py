@@ -7,6 +7,8 @@ from typing import Final, NamedTuple, Protocol
 #: the sum of a counter's increments, if it may have lost some of them; it never returns an earlier one, also
 #: of a counter that it has lost, evicted or deleted.
 INVALIDATION_PREFIX: Final = "counter/"
+#: End of the name of a site's own counter, which each write at the site increments before all others.
+SITE_WIDE_SUFFIX: Final = "/all"
 
 
 class StoreStats(NamedTuple):
@@ -47,7 +49,15 @@ class Store(Protocol):
     async def increment(self, name: str, amount: int, seconds: float) -> int:
         """Increment a counter, renew its lifetime and return its value.
 
+        An amount of 0 does not shorten the lifetime of a counter of invalidations.
         A missing or expired counter starts at 0; one of invalidations at a number that it never had.
+        """
+        ...
+
+    async def read_invalidations(self, name: str, seconds: float) -> int | None:
+        """Return the number of a counter of invalidations and renew its lifetime, but never create it.
+
+        None: the store does not have it, and only `increment` gives it a number.
         """
         ...
 

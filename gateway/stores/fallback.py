@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 from cachetools import TLRUCache
 
-from gateway.stores.base import Store, StoreStats
+from gateway.stores.base import SITE_WIDE_SUFFIX, Store, StoreStats
 
 T = TypeVar("T")
 
@@ -80,6 +80,10 @@ class FallbackStore:
 
         return await self._run_with_fallback(operation)
 
+    async def read_invalidations(self, name: str, seconds: float) -> int | None:
+        """Return the number of a counter of invalidations, which is not created."""
+        return await self._run_with_fallback(lambda store: store.read_invalidations(name, seconds))
+
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         """Acquire a lock; return whether the holder has it."""
         return await self._run_with_fallback(lambda store: store.acquire_lock(name, holder, seconds))
@@ -140,9 +144,13 @@ class FallbackStore:
             return
 
     async def _replay_missed_increments(self) -> None:
-        """Replay the missed increments in the shared store, with those that are added during the replay."""
+        """Replay the missed increments in the shared store, with those that are added during the replay.
+
+        A site's own counter first, as in a write: another replica that finds it unchanged may store what was
+        there before the write under the other counters as they are then.
+        """
         while self._missed_increments:
-            for name in tuple(self._missed_increments):
+            for name in sorted(self._missed_increments, key=_is_replayed_later):
                 missed = self._missed_increments.pop(name, _MissedIncrement(0, 0))
                 try:
                     await self._shared_store.increment(name, *missed)
@@ -156,3 +164,7 @@ class FallbackStore:
             self._missed_increments[name] = _MissedIncrement(
                 amount + (before.amount if before else 0), seconds
             )
+
+
+def _is_replayed_later(name: str) -> bool:
+    return not name.endswith(SITE_WIDE_SUFFIX)

@@ -103,8 +103,13 @@ class MemoryStore:
         else:
             value = counter.value + amount
         if amount or counter is not None:
-            self._set_counter(name, _Counter(value, now + seconds))
+            expires_at = max(now + seconds, counter.expires_at if counter else 0)
+            self._set_counter(name, _Counter(value, expires_at))
         return value
+
+    async def read_invalidations(self, name: str, seconds: float) -> int | None:
+        """Return the number of a counter; also of a missing one, which memory need not create for that."""
+        return await self.increment(name, 0, seconds)
 
     def _set_counter(self, name: str, counter: _Counter) -> None:
         if name not in self._counters and len(self._counters) >= self._counters.max_items:

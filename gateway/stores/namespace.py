@@ -34,6 +34,10 @@ class NamespacedStore:
         """Increment a counter, renew its lifetime and return its value."""
         return await self._store.increment(self._prefix + name, amount, seconds)
 
+    async def read_invalidations(self, name: str, seconds: float) -> int | None:
+        """Return the number of a counter of invalidations, which is not created."""
+        return await self._store.read_invalidations(self._prefix + name, seconds)
+
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         """Acquire a lock until it is released or expires; return whether the holder has it."""
         return await self._store.acquire_lock(self._prefix + name, holder, seconds)

@@ -44,6 +44,7 @@ return value
 """)
 #: Also returns the replication id; a replica may not have the latest increments, and refuses. A missing
 #: counter begins at the number in ARGV[3], because Redis may have lost it: an amount of 0 creates it, too.
+#: Without that number a missing one stays missing, and the result is empty.
 #: Reading a counter writes nothing until half of its lifetime is over: Redis may wait for its disk.
 _INVALIDATION_SCRIPT = Script("""
 local info = redis.call('INFO', 'replication')
@@ -52,6 +53,7 @@ local id = string.match(info, 'master_replid:(%w+)')
 local known = redis.call('GET', KEYS[1])
 local is_young = known and redis.call('PTTL', KEYS[1]) * 2 > tonumber(ARGV[2])
 if ARGV[1] == '0' and is_young then return {tonumber(known), id} end
+if not known and not ARGV[3] then return {} end
 if not known then redis.call('SET', KEYS[1], ARGV[3]) end
 local value = redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -124,6 +126,10 @@ class RedisStore:
             return result
         raise ConnectionError("NotRedis")
 
+    async def read_invalidations(self, name: str, seconds: float) -> int | None:
+        """Return the number of a counter of invalidations, renew its lifetime, and never create it."""
+        return await self._count_invalidations(name, 0, _to_milliseconds(seconds))
+
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         """Acquire a lock, or renew it for its holder; return whether the holder has it."""
         return bool(await self._run_script(_ACQUIRE_LOCK_SCRIPT, name, holder, _to_milliseconds(seconds)))
@@ -156,10 +162,16 @@ class RedisStore:
         await self._client.aclose()
 
     async def _increment_invalidations(self, name: str, amount: int, seconds: float) -> int:
-        arguments = (amount, _to_milliseconds(seconds), randbelow(_FIRST_NUMBERS))
+        first_number = randbelow(_FIRST_NUMBERS)
+        number = await self._count_invalidations(name, amount, _to_milliseconds(seconds), first_number)
+        if number is None:
+            raise ConnectionError("NotRedis")
+        return number
+
+    async def _count_invalidations(self, name: str, *arguments: int) -> int | None:
         result = await self._run_script(_INVALIDATION_SCRIPT, name, *arguments)
         if isinstance(result, list):
-            return _number_of(*result)
+            return _number_of(*result) if result else None
         raise ConnectionError("NotRedis")
 
     async def _run_script(self, script: Script, name: str, *arguments: str | int) -> Any:

@@ -32,13 +32,13 @@ async def test_write_changes_counters_of_its_tags(
     store = MemoryStore()
     counters, replica_counters = InvalidationCounters(store), InvalidationCounters(store)
     snapshot, marks = await counters.snapshot(SITE, tags), counters.local_marks(SITE, tags)
-    assert await counters.is_current(SITE, snapshot)
+    assert await counters.is_current(SITE, snapshot.counters)
     await counters.increment("another site", written_tags)
-    assert await counters.is_current(SITE, snapshot)
+    assert await counters.is_current(SITE, snapshot.counters)
     assert counters.local_marks(SITE, tags) == marks
     await replica_counters.increment(SITE, written_tags)
-    assert await counters.is_current(SITE, snapshot) is is_current
-    assert await counters.confirm(SITE, snapshot, tags) == (snapshot if is_current else None)
+    assert await counters.is_current(SITE, snapshot.counters) is is_current
+    assert await counters.confirm(SITE, snapshot, tags) == (snapshot.counters if is_current else None)
     await counters.increment(SITE, written_tags)
     assert (counters.local_marks(SITE, tags) == marks) is is_current
 
@@ -48,11 +48,11 @@ async def test_new_tags_are_confirmed_only_without_any_write() -> None:
     await counters.increment(SITE, ["Practitioner"])
     snapshot = await counters.snapshot(SITE, ["Patient"])
     confirmed = await counters.confirm(SITE, snapshot, ["Patient", "Practitioner"])
-    assert confirmed == {**snapshot, **await counters.snapshot(SITE, ["Practitioner"])}
+    assert confirmed == {**snapshot.counters, **(await counters.snapshot(SITE, ["Practitioner"])).counters}
     assert confirmed["Practitioner"] > 0
     await counters.increment(SITE, ["Slot"])
     assert await counters.confirm(SITE, snapshot, ["Patient", "Practitioner"]) is None
-    assert await counters.confirm(SITE, snapshot, ["Patient"]) == snapshot
+    assert await counters.confirm(SITE, snapshot, ["Patient"]) == snapshot.counters
 
 
 async def test_dropped_counter_does_not_reach_old_value() -> None:
@@ -60,7 +60,100 @@ async def test_dropped_counter_does_not_reach_old_value() -> None:
     await counters.increment(SITE, ["Patient"])
     snapshot = await counters.snapshot(SITE, ["Patient"])
     await new_counters.increment(SITE, ["Patient"])
-    assert not await new_counters.is_current(SITE, snapshot)
+    assert not await new_counters.is_current(SITE, snapshot.counters)
+
+
+class CreatingStore(MemoryStore):
+    """Counters as in Redis: a missing one has no number until an increment, also of 0, creates it."""
+
+    def __init__(self, numbers: dict[str, int] | None = None) -> None:
+        super().__init__()
+        self.numbers = {} if numbers is None else numbers
+
+    async def increment(self, name: str, amount: int, seconds: float) -> int:  # noqa: ARG002 - nothing expires
+        self.numbers[name] = self.numbers.get(name, len(self.numbers) * 2**40) + amount
+        return self.numbers[name]
+
+    async def read_invalidations(self, name: str, seconds: float) -> int | None:  # noqa: ARG002 - same
+        return self.numbers.get(name)
+
+
+async def test_request_alone_creates_the_counter_of_its_site_only() -> None:
+    store = CreatingStore()
+    snapshot = await InvalidationCounters(store).snapshot(SITE, ["Patient", "patient/1"])
+    assert list(store.numbers) == [f"counter/{SITE}/all"]
+    assert (snapshot.counters, snapshot.missing) == ({"all": 0}, ("*", "Patient", "patient/1"))
+
+
+@pytest.mark.parametrize("written_tag", ["Patient", "patient/1", ANY_TYPE, "Slot", "patient/*"])
+async def test_all_missing_counters_are_confirmed(written_tag: str) -> None:
+    """Two responses that were requested before the counters existed depend on the same ones."""
+    counters = InvalidationCounters(CreatingStore())
+    snapshots = [await counters.snapshot(SITE, ["Patient", "patient/1"]) for _ in range(2)]
+    one, other = [await counters.confirm(SITE, snapshot, ["Patient", "Slot"]) for snapshot in snapshots]
+    assert one == other
+    assert one
+    assert {*one} == {"all", "*", "Patient", "patient/1", "Slot"}
+    assert await counters.is_current(SITE, one)
+    await counters.increment(SITE, [written_tag])
+    assert await counters.is_current(SITE, one) is (written_tag == "patient/*")
+
+
+async def test_write_before_missing_counters_are_read_ends_the_response() -> None:
+    counters = InvalidationCounters(CreatingStore())
+    snapshot = await counters.snapshot(SITE, ["Patient"])
+    await counters.increment(SITE, ["Patient"])
+    assert await counters.confirm(SITE, snapshot, ["Patient"]) is None
+    assert await counters.confirm(SITE, snapshot, []) is None
+
+
+async def test_missing_counters_are_no_earlier_ones() -> None:
+    """Redis may have lost all of them."""
+    counters = InvalidationCounters(CreatingStore())
+    assert not await counters.is_current(SITE, {})
+    assert not await counters.is_current(SITE, {"all": 0, "Patient": 0})
+
+
+class SteppedStore(CreatingStore):
+    """A store that increments a counter only when the test lets it."""
+
+    def __init__(self, numbers: dict[str, int]) -> None:
+        super().__init__(numbers)
+        self.steps = asyncio.Semaphore(0)
+
+    async def increment(self, name: str, amount: int, seconds: float) -> int:
+        await self.steps.acquire()
+        return await super().increment(name, amount, seconds)
+
+
+@pytest.mark.parametrize("first_steps", range(5))
+async def test_write_ends_a_response_confirmed_during_its_increments(first_steps: int) -> None:
+    store = CreatingStore()
+    counters, stepped = InvalidationCounters(store), SteppedStore(store.numbers)
+    snapshot = await counters.snapshot(SITE, ["Patient", "patient/1"])
+    write = asyncio.create_task(InvalidationCounters(stepped).increment(SITE, ["Patient", "patient/1", "*"]))
+    for _ in range(first_steps):
+        stepped.steps.release()
+    await asyncio.sleep(0.01)
+    confirmed = await counters.confirm(SITE, snapshot, ["Patient"])
+    for _ in range(4 - first_steps):
+        stepped.steps.release()
+    await write
+    assert confirmed is None or not await counters.is_current(SITE, confirmed)
+
+
+async def test_mark_read_during_the_increments_ends_with_them() -> None:
+    """What is read in between may depend on a counter that the write has not incremented yet."""
+    store = SteppedStore({})
+    counters = InvalidationCounters(store)
+    write = asyncio.create_task(counters.increment(SITE, ["Patient"]))
+    for _ in range(2):
+        is_unchanged, marks = counters.local_change_check(SITE), counters.local_marks(SITE, ["Patient"])
+        store.steps.release()
+        await asyncio.sleep(0.01)
+    await write
+    assert not is_unchanged()
+    assert counters.local_marks(SITE, ["Patient"]) != marks
 
 
 class PausedStore(MemoryStore):
@@ -201,7 +294,7 @@ async def test_write_that_the_store_lacks_ends_what_was_requested_before() -> No
         MemoryStore(), channel=line, is_store_down=lambda: True, now=lambda: 10.0, is_shared=True
     )
     receiver = InvalidationCounters(shared, channel=other, now=lambda: 11.0, is_shared=True)
-    snapshots = [await receiver.snapshot(SITE, [type_]) for type_ in ("Patient", "Slot")]
+    snapshots = [(await receiver.snapshot(SITE, [type_])).counters for type_ in ("Patient", "Slot")]
     await sender.increment(SITE, ["Patient"])
     other.listeners[0](line.messages[0])
     assert [await receiver.is_current(SITE, each) for each in snapshots] == [True, True]

@@ -31,7 +31,7 @@ async def ended(request: FhirRequest, step: Step, *, is_proved: bool = True) -> 
     """Which of `first Observation`, `second Observation` and `second Patient` end by a request."""
     counters = InvalidationCounters(MemoryStore())
     kept = [("first", "Observation"), ("second", "Observation"), ("second", "Patient")]
-    before = {(mount, type_): await counters.snapshot(mount, {type_}) for mount, type_ in kept}
+    before = {(mount, type_): (await counters.snapshot(mount, {type_})).counters for mount, type_ in kept}
     handler = MountInvalidation(ScriptedUpstream(step), counters, ("first", "second"), lambda _: is_proved)
     with suppress(Failure):
         await handler(request)

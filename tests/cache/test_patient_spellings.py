@@ -77,7 +77,7 @@ def answer(
     **fields: object,
 ) -> Answer:
     document = msgspec.json.decode(searchset(*resources).body) | fields
-    result = answer_of(json_response(document), spelling, at, {"all": write}, has_count=has_count)
+    result = answer_of(json_response(document), spelling, at, write, has_count=has_count)
     assert result is not None
     return result
 

@@ -14,9 +14,10 @@ from structlog.testing import capture_logs
 from support.cache import PATIENT, Practice, status
 from support.redis_groups import SentinelGroup, cut_replication, redis_sentinels
 from support.redis_server import RedisServer, redis_server
-from support.requests import json_response
+from support.requests import SITE, json_response
 
-from gateway.cache.invalidation import InvalidationCounters
+from gateway.cache.invalidation import REQUEST_SECONDS, InvalidationCounters
+from gateway.cache.patient_tags import purge_tags
 from gateway.cache.response_cache import ResponseCache
 from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import Failure
@@ -25,7 +26,7 @@ from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from gateway.stores.redis_channel import RedisChannel
-from gateway.upstreams.failures import CREDENTIALS_INVALID
+from gateway.upstreams.failures import CREDENTIALS_INVALID, NOT_FOUND
 
 pytestmark = pytest.mark.anyio
 
@@ -154,6 +155,61 @@ async def test_redis_with_unknown_password_fails_no_request() -> None:
             for expected in ("fwd=uri-miss", "hit"):
                 assert expected in status(await practice.get())
             assert "AuthenticationError" in await practice.shared_store.problem()
+
+
+async def test_failed_requests_leave_no_counter_of_a_patient() -> None:
+    """Neither a made-up key nor a made-up patient takes memory of the Redis that all share."""
+    refusal = Failure(CREDENTIALS_INVALID, upstream_response=json_response({}, CREDENTIALS_INVALID.status))
+    with redis_server() as server, server.direct(decode_responses=True) as redis:
+        async with redis_practice(server) as practice:
+            practice.response = refusal
+            results = await asyncio.gather(
+                *(practice.get(f"Patient/p{number}") for number in range(20)), return_exceptions=True
+            )
+            assert [type(each) for each in results] == [Failure] * 20
+            (name,) = redis.keys(f"halo-gateway/counter/{SITE.guid}/*")
+            assert name.endswith("/all")
+            assert 0 < redis.ttl(name) <= REQUEST_SECONDS
+            practice.response = json_response(PATIENT)
+            assert "stored" in status(await practice.get(ocp_apim_subscription_key="another"))
+            assert redis.ttl(name) > REQUEST_SECONDS
+
+
+@pytest.mark.parametrize("is_purge", [False, True], ids=["create", "purge"])
+async def test_stored_404_ends_when_the_patient_is_created(*, is_purge: bool) -> None:
+    failure = Failure(NOT_FOUND, upstream_response=json_response({}, 404))
+    with redis_server() as server:
+        async with redis_practice(server) as practice:
+            practice.response = failure
+            for _ in range(2):
+                with pytest.raises(Failure):
+                    await practice.get()
+            assert len(practice.upstream_requests) == 1
+            practice.response = json_response(PATIENT)
+            if is_purge:
+                tags = purge_tags(SITE.guid, "", "1", practice.config.secret)
+                await practice.cache.purge(SITE.guid, tags)
+            else:
+                await practice.write()
+            assert (await practice.get()).status == 200
+
+
+async def test_first_reads_of_a_patient_at_once_are_both_stored() -> None:
+    with redis_server() as server:
+        async with redis_practice(server) as practice, redis_practice(server) as replica:
+            for each in (practice, replica):
+                each.may_respond.clear()
+            reads = [
+                asyncio.create_task(each)
+                for each in (practice.get(), replica.get("Patient/1", "_elements=id"))
+            ]
+            await wait_until(lambda: bool(practice.upstream_requests and replica.upstream_requests))
+            for each in (practice, replica):
+                each.may_respond.set()
+            assert ["stored" in status(response) for response in await asyncio.gather(*reads)] == [True, True]
+            await practice.cache.purge(SITE.guid, purge_tags(SITE.guid, "", "1", practice.config.secret))
+            assert "fwd" in status(await practice.get())
+            assert "fwd" in status(await replica.get("Patient/1", "_elements=id"))
 
 
 @asynccontextmanager

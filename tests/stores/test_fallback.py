@@ -1,7 +1,7 @@
 """Fallback to a spare store while the shared store is down."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,6 +19,7 @@ class SharedStore(MemoryStore):
     """A shared store that can be down."""
 
     is_down = False
+    on_increment: Callable[[str], object] = staticmethod(lambda _: None)
 
     async def get(self, name: str) -> bytes | None:
         self._require_up()
@@ -34,6 +35,7 @@ class SharedStore(MemoryStore):
 
     async def increment(self, name: str, amount: int, seconds: float) -> int:
         self._require_up()
+        self.on_increment(name)
         return await super().increment(name, amount, seconds)
 
     async def problem(self) -> str:
@@ -81,9 +83,23 @@ async def test_missed_increments_are_replayed_before_the_next_read() -> None:
     await store.increment("n", 1, 60)
     shared.is_down = True
     assert [await store.increment("n", amount, 60) for amount in (1, 1, 0)] == [1, 2, 2]
+    assert await store.read_invalidations("n", 60) == 2
     shared.is_down = False
     await until_back(store)
     assert await store.increment("n", 0, 60) == 3
+
+
+async def test_counter_of_a_site_is_replayed_before_its_others() -> None:
+    """A replica that finds it unchanged may store a response under the other counters as they are."""
+    shared = SharedStore()
+    store, replayed = FallbackStore(shared, MemoryStore, probe_interval=0.02), list[str]()
+    shared.is_down = True
+    for name in ("s/all", "s/Patient", "s/all", "s/Slot"):
+        await store.increment(f"counter/{name}", 1, 60)
+    shared.on_increment = replayed.append
+    shared.is_down = False
+    await until_back(store)
+    assert (replayed[0], len(replayed)) == ("counter/s/all", 3)
 
 
 async def test_expired_increments_are_not_replayed() -> None:

@@ -73,6 +73,15 @@ async def test_counter_ends_its_seconds_after_the_last_increment() -> None:
     assert await store.increment("counter", 1, 60) == 1
 
 
+async def test_reading_does_not_shorten_the_life_of_a_counter() -> None:
+    clock = Clock()
+    store = MemoryStore(clock=clock)
+    await store.increment("counter/a", 3, 60)
+    await store.increment("counter/a", 0, 10)
+    clock.now += 59
+    assert await store.read_invalidations("counter/a", 10) == 3
+
+
 @pytest.mark.parametrize("amounts", [(5,), (0, 5), (0, 5, 0, 1)])
 async def test_lost_counter_of_invalidations_has_no_earlier_number(amounts: tuple[int, ...]) -> None:
     clock = Clock()
@@ -148,7 +157,9 @@ async def check_lost_counter(store: Any) -> None:
     """Check that a counter of invalidations which expired has none of its numbers again."""
     numbers = [await store.increment("counter/s", amount, 0.3) for amount in (0, 0, 1, 0)]
     assert numbers[0] == numbers[1] != numbers[2] == numbers[3]
+    assert await store.read_invalidations("counter/s", 0.3) == numbers[-1]
     await asyncio.sleep(0.35)
+    assert await store.read_invalidations("counter/s", 60) not in numbers
     assert await store.increment("counter/s", 0, 60) not in numbers
 
 

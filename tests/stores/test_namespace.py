@@ -15,6 +15,7 @@ async def test_namespaces_share_no_values_counters_or_locks() -> None:
     assert (await second.get("x"), await again.get("x")) == (None, b"1")
     assert (await second.get_all("x"), await again.get_all("xy")) == ({}, {"x": b"1"})
     assert [await part.increment("n", 1, 60) for part in (first, second, again)] == [1, 1, 2]
+    assert [await part.read_invalidations("n", 60) for part in (first, second, again)] == [2, 1, 2]
     assert await first.acquire_lock("l", "h", 60)
     assert await second.acquire_lock("l", "other", 60)
     assert not await again.acquire_lock("l", "other", 60)

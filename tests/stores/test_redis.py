@@ -76,6 +76,21 @@ async def test_evicted_counter_of_invalidations_has_no_earlier_number(
     await store.aclose()
 
 
+async def test_missing_counter_is_not_created_by_reading_its_number(server: RedisServer | RedisGroup) -> None:
+    store, name = RedisStore(server.url, KEYS), "halo-gateway/counter/s/Patient"
+    with server.direct() as redis:
+        assert await store.read_invalidations("counter/s/Patient", 60) is None
+        assert not redis.exists(name)
+        number = await store.increment("counter/s/Patient", 1, 60)
+        assert await store.read_invalidations("counter/s/Patient", 60) == number
+        assert await store.increment("counter/s/Patient", 0, 1) == number
+        assert redis.pttl(name) > 50_000
+        redis.pexpire(name, 29_000)
+        assert await store.read_invalidations("counter/s/Patient", 60) == number
+        assert redis.pttl(name) > 50_000
+    await store.aclose()
+
+
 async def test_reading_a_counter_of_invalidations_writes_nothing() -> None:
     """Until half of its lifetime is over: a Redis that writes to its disk would wait for it."""
     with redis_server() as server, server.direct(decode_responses=True) as redis:
@@ -85,6 +100,7 @@ async def test_reading_a_counter_of_invalidations_writes_nothing() -> None:
         async def written() -> int:
             before = redis.info("persistence")["rdb_changes_since_last_save"]
             assert await store.increment("counter/s/Patient", 0, 60) == number
+            assert await store.read_invalidations("counter/s/Patient", 60) == number
             return int(redis.info("persistence")["rdb_changes_since_last_save"] - before)
 
         assert await written() == 0

@@ -46,9 +46,9 @@ class Case:
     async def changed(self, guid: str, query: str = "q-1") -> tuple[str, set[str]]:
         """Name of the site, and types of both sites whose counters change."""
         types = ("Appointment", "Slot", "Patient")
-        before = {site: await self.counters.snapshot(site, types) for site in (GUID, OTHER)}
+        before = {site: (await self.counters.snapshot(site, types)).counters for site in (GUID, OTHER)}
         name, _ = await self._invalidate(Notice("e", guid, queryId=query))
-        after = {site: await self.counters.snapshot(site, types) for site in (GUID, OTHER)}
+        after = {site: (await self.counters.snapshot(site, types)).counters for site in (GUID, OTHER)}
         return name, {
             f"{site[-1]} {tag}"
             for site, tags in after.items()
