@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
@@ -15,6 +16,9 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 #: Counters with missed increments to replay; beyond that, the least recently used is dropped.
 _MAX_MISSED_INCREMENTS = 100_000
+#: Seconds after a recovery within which another outage is the same one: its first probe waits twice as long,
+#: up to a maximum. So a store that refuses what a probe does not test counts as down most of the time.
+_STEADY_SECONDS, _MAX_FIRST_WAIT = 60.0, 60.0
 
 
 class _MissedIncrement(NamedTuple):
@@ -43,7 +47,9 @@ class FallbackStore:
     ) -> None:
         self._shared_store = shared_store
         self._spare_factory = spare_factory
-        self._probe_interval = probe_interval
+        self._probe_interval = self._first_wait = probe_interval
+        self._clock = clock
+        self._up_since = -inf
         self._active_spare: Store | None = None
         self._problem = ""
         self.outages = 0
@@ -122,6 +128,9 @@ class FallbackStore:
         if self._active_spare is not None:
             return
         self._active_spare = self._spare_factory()
+        is_same_outage = self._clock() - self._up_since < _STEADY_SECONDS
+        longer_wait = max(self._probe_interval, min(2 * self._first_wait, _MAX_FIRST_WAIT))
+        self._first_wait = longer_wait if is_same_outage else self._probe_interval
         self.outages += 1
         self._problem = f"shared store unavailable ({problem}); using in-process memory"
         self._recovery_task = asyncio.get_running_loop().create_task(self._wait_until_up())
@@ -129,15 +138,17 @@ class FallbackStore:
 
     async def _wait_until_up(self) -> None:
         """Probe the shared store until it is up and has the missed increments."""
+        wait = self._first_wait
         while True:
-            await asyncio.sleep(self._probe_interval)
+            await asyncio.sleep(wait)
+            wait = self._probe_interval
             if await self._shared_store.problem():
                 continue
             try:
                 await self._replay_missed_increments()
             except ConnectionError:
                 continue
-            self._active_spare, self._problem = None, ""
+            self._active_spare, self._problem, self._up_since = None, "", self._clock()
             _log.info("shared-store-up")
             if self.recovery_listener:
                 await self.recovery_listener()

@@ -27,6 +27,8 @@ _PREFIX = "halo-gateway/"
 #: Size in bytes from which a value is compressed; a smaller one would gain little.
 _COMPRESS_FROM_BYTES = 1_000
 _NONCE_BYTES = 12
+#: Seconds that what a probe writes is stored.
+_PROBE_SECONDS = 1.0
 #: Maximum number of values that one command reads.
 _MAX_READ = 100
 #: Numbers at which a counter of invalidations may begin: Lua adds exactly up to 2**53.
@@ -149,13 +151,26 @@ class RedisStore:
         return StoreStats("redis", entries, *sums)
 
     async def problem(self) -> str:
-        """Describe the fault of Redis; tested by a write to each server, because a full Redis still reads."""
+        """Describe the fault of Redis; tested on each server by commands of every kind that the store sends.
+
+        A full Redis still reads, and an ACL may refuse a single command.
+        """
         try:
-            for name in await self._run_command(self._client.probe_names, _PREFIX + "probe"):
-                await self._run_command(self._client.set, name, b"1", px=1_000)
+            for place in await self._run_command(self._client.probe_names, _PREFIX + "probe"):
+                await self._probe(f"probe/{{{place}}}")
         except ConnectionError as error:
             return f"Redis does not accept writes: {error}"
         return ""
+
+    async def _probe(self, name: str) -> None:
+        """Send commands of every kind, with names in the slot of this one."""
+        await self.set(name, b"1", _PROBE_SECONDS)
+        await self.get(name)
+        await self.get_all([name])
+        await self.delete(name)
+        for counter in (f"{name}/counter", f"{INVALIDATION_PREFIX}{name}"):
+            await self.increment(counter, 1, _PROBE_SECONDS)
+        await self.read_invalidations(f"{INVALIDATION_PREFIX}{name}", _PROBE_SECONDS)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -130,6 +130,24 @@ async def test_each_outage_has_a_new_spare() -> None:
     await store.aclose()
 
 
+async def test_store_that_fails_again_and_again_waits_longer() -> None:
+    """A refusal that the probe does not see: it counts as down most of the time, until it holds a minute."""
+    clock, shared, waits = Clock(), SharedStore(), list[float]()
+    store = FallbackStore(shared, MemoryStore, probe_interval=0.001, clock=clock)
+    for pause in (0, 0, 0, 59, 61):
+        clock.now += pause
+        shared.is_down = True
+        await store.get("v")
+        waits.append(store._first_wait)
+        shared.is_down = False
+        await until_back(store)
+    assert waits == [0.001, 0.002, 0.004, 0.008, 0.001]
+    store._first_wait = 59.0
+    store._switch_to_spare("a test")
+    assert store._first_wait == 60.0
+    await store.aclose()
+
+
 async def test_restarted_redis_is_used_again() -> None:
     with redis_server() as server, capture_logs():
         redis = RedisStore(server.url, ["key"])

@@ -5,10 +5,14 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from redis import Redis
 from stores.test_memory import check_store_interface
+from stores.test_redis_channel import acl_rules
 from support.redis_groups import KINDS, RedisGroup, SharedGroups
 from support.redis_server import RedisServer, redis_server
 
+from gateway.ledger.cost import CostClass, LedgerKey
+from gateway.ledger.redis_ledger import RedisLedger, read_rows
 from gateway.stores.base import StoreStats
 from gateway.stores.redis import RedisStore
 
@@ -27,6 +31,37 @@ async def test_redis_store_has_the_interface_of_a_store(server: RedisServer | Re
     store = RedisStore(server.url, KEYS)
     await check_store_interface(store)
     await store.aclose()
+
+
+async def test_user_of_the_page_may_use_store_and_ledger(server: RedisServer | RedisGroup) -> None:
+    for each in server.servers if isinstance(server, RedisGroup) else [server]:
+        with Redis.from_url(each.url) as admin:
+            admin.execute_command("ACL", "SETUSER", "gateway", "reset", *acl_rules())
+            admin.execute_command("ACL", "LOG", "RESET")
+    with server.direct() as redis:
+        redis.flushall()
+    url = server.url.replace("//", "//gateway:password@")
+    store = RedisStore(url, KEYS)
+    await check_store_interface(store)
+    assert (await store.read_stats()).entries
+    await store.aclose()
+    await asyncio.to_thread(use_ledger, url)
+    for each in server.servers if isinstance(server, RedisGroup) else [server]:
+        with Redis.from_url(each.url, decode_responses=True) as admin:
+            refused = {entry["object"] for entry in admin.acl_log()} - {"client|setinfo"}
+            assert refused == set()
+
+
+def use_ledger(url: str) -> None:
+    ledger = RedisLedger(url, timeout=5)
+    ledger.add_counts({LedgerKey("2026-11-29", "s", "c", "Patient", "read", CostClass.BILLED): (1, 10)})
+    ledger.flush()
+    assert len(ledger.rows()) == len(read_rows(url)) == 1
+    assert ledger.billable_usage("")
+    assert ledger.app_usage("") == {}
+    assert ledger.claim("notice")
+    assert ledger.rows_by_app()
+    ledger.close()
 
 
 async def test_values_are_compressed_encrypted_and_bound_to_names(server: RedisServer | RedisGroup) -> None:
@@ -138,6 +173,19 @@ async def test_full_redis_has_a_problem_but_reads() -> None:
         assert await store.problem() == "Redis does not accept writes: OutOfMemoryError"
         with pytest.raises(ConnectionError):
             await store.set("w", b"1", 60)
+        await store.aclose()
+
+
+@pytest.mark.parametrize("command", ["get", "mget", "set", "del", "evalsha", "pttl", "info", "incrby"])
+async def test_refusal_of_one_command_is_a_problem(command: str) -> None:
+    """Else the store would count as up again until it sends the command."""
+    with redis_server() as server:
+        store = RedisStore(server.url.replace("//", "//gateway:password@"), KEYS)
+        with server.direct() as admin:
+            admin.execute_command("ACL", "SETUSER", "gateway", "reset", *acl_rules(), f"-{command}")
+            assert await store.problem() != ""
+            admin.execute_command("ACL", "SETUSER", "gateway", f"+{command}")
+            assert await store.problem() == ""
         await store.aclose()
 
 
