@@ -51,6 +51,7 @@ class ConnectionPool:
         #: Requests that have or open a connection, and requests that wait for a place.
         self._used_places = 0
         self._queue: deque[asyncio.Future[None]] = deque()
+        self._is_closed = False
 
     async def acquire(self, origin: Origin, ends_at: float) -> Connection:
         """Return a connection, which must be released. Nothing was sent if there is none.
@@ -78,7 +79,8 @@ class ConnectionPool:
         self._free_place()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and open none any more: a request that runs on would outlive the event loop."""
+        self._is_closed = True
         idle, self._idle = self._idle, {}
         for connection in (*self._busy, *(each for group in idle.values() for each in group)):
             connection.close()
@@ -106,6 +108,7 @@ class ConnectionPool:
 
     async def _connect(self, origin: Origin) -> Connection:
         """Look up the name, and connect to the first of its addresses that responds. Raises OSError."""
+        self._require_open()
         loop = asyncio.get_running_loop()
         connected = await self._reach(origin)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -115,7 +118,16 @@ class ConnectionPool:
             ssl=self._tls_context if origin.is_tls else None,
             server_hostname=origin.host.rstrip(".") if origin.is_tls else None,
         )
+        try:
+            self._require_open()
+        except ConnectionError:
+            connection.close()
+            raise
         return connection
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise ConnectionAbortedError("the pool is closed")
 
     async def _reach(self, origin: Origin) -> socket.socket:
         """Open a TCP connection. Addresses of which none responds are looked up again. Raises OSError."""

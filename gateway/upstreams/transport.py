@@ -67,6 +67,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self._proxy = URL(proxy) if proxy else None
         self._ssl_context = ssl_context(ca_file)
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Return the upstream's response, with its whole body if that is read. Raises TransportError."""
@@ -102,11 +103,14 @@ class PooledTransport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, and open none any more."""
+        self._is_closed = True
         if self._session is not None:
             await self._session.close()
 
     def _open_session(self) -> aiohttp.ClientSession:
+        if self._is_closed:
+            raise httpx.ConnectError(f"{catalog.UPSTREAM_CONNECT.code} closed")
         if self._session is None:
             connector = _Connector(
                 limit=self._limits.max_connections or 0,

@@ -154,6 +154,32 @@ async def test_close_ends_idle_connections_and_running_requests() -> None:
         await until(lambda: upstream.open_connections == 0)
 
 
+async def test_closed_pool_opens_no_connection() -> None:
+    async with exact_upstream(OK) as upstream, direct_transport() as transport:
+        await transport.aclose()
+        assert await send(transport, upstream.url) == "ConnectError upstream-connect closed"
+        assert upstream.connections == 0
+
+
+async def test_connection_that_opens_during_the_close_is_closed() -> None:
+    """A request that nobody waits for may go on while the process ends."""
+    is_closed = threading.Event()
+
+    def look_up(host: str, port: int, **options: Any) -> Addresses:
+        is_closed.wait(10)
+        return socket.getaddrinfo("127.0.0.1", port, **options)
+
+    async with exact_upstream(OK) as upstream, named_pool(look_up) as pool:
+        origin = Origin(False, "slow.example", httpx.URL(upstream.url).port or 0)
+        request = asyncio.create_task(pool.acquire(origin, inf))
+        await asyncio.sleep(0.02)
+        pool.close()
+        is_closed.set()
+        with pytest.raises(httpx.ConnectError, match="^upstream-connect closed$"):
+            await request
+        await until(lambda: upstream.connections == 1 and not upstream.open_connections)
+
+
 async def test_upstream_with_ipv6_address_is_reached() -> None:
     async with exact_upstream(OK, "::1") as upstream, direct_transport() as transport:
         assert await send(transport, upstream.url) == "200 ok"

@@ -114,6 +114,18 @@ async def send_one(serve: Serve, **parts: int | None) -> httpx.Response | str:
     return result
 
 
+async def test_closed_transport_sends_nothing() -> None:
+    server = Server(respond_with(OK))
+    listener = await asyncio.start_server(server, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    pool = transport()
+    await pool.aclose()
+    with pytest.raises(httpx.ConnectError, match="^upstream-connect closed$"):
+        await pool.handle_async_request(httpx.Request("GET", url))
+    listener.close()
+    assert server.connections == 0
+
+
 @pytest.mark.parametrize(
     ("serve", "error"),
     [
