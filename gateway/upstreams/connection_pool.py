@@ -79,7 +79,10 @@ class ConnectionPool:
         self._free_place()
 
     def close(self) -> None:
-        """Close every connection, and open none any more: a request that runs on would outlive the event loop."""
+        """Close every connection, and open none any more.
+
+        A request that nobody waits for may run on while the process ends, and its connection would stay open.
+        """
         self._is_closed = True
         idle, self._idle = self._idle, {}
         for connection in (*self._busy, *(each for group in idle.values() for each in group)):

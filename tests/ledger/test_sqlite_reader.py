@@ -69,7 +69,8 @@ def test_reader_of_counts_in_memory_has_a_copy() -> None:
 
 
 def test_reader_cannot_write(path: Path) -> None:
-    SqliteLedger(path).flush()
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.flush()
     with closing(connect_read_only(path)) as file, pytest.raises(sqlite3.OperationalError, match="readonly"):
         file.execute("DELETE FROM ledger")
 

@@ -175,7 +175,7 @@ async def test_connection_that_opens_during_the_close_is_closed() -> None:
         await asyncio.sleep(0.02)
         pool.close()
         is_closed.set()
-        with pytest.raises(httpx.ConnectError, match="^upstream-connect closed$"):
+        with pytest.raises(httpx.ConnectError, match=r"^upstream-connect closed$"):
             await request
         await until(lambda: upstream.connections == 1 and not upstream.open_connections)
 

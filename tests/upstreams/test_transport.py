@@ -120,7 +120,7 @@ async def test_closed_transport_sends_nothing() -> None:
     url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     pool = transport()
     await pool.aclose()
-    with pytest.raises(httpx.ConnectError, match="^upstream-connect closed$"):
+    with pytest.raises(httpx.ConnectError, match=r"^upstream-connect closed$"):
         await pool.handle_async_request(httpx.Request("GET", url))
     listener.close()
     assert server.connections == 0
