@@ -12,7 +12,8 @@ from support.redis_groups import KINDS, RedisGroup, SharedGroups
 from support.redis_server import RedisServer, redis_server
 
 from gateway.ledger.cost import CostClass, LedgerKey
-from gateway.ledger.redis_ledger import RedisLedger, read_rows
+from gateway.ledger.redis_ledger import RedisLedger
+from gateway.ledger.redis_reader import read_rows
 from gateway.stores.base import StoreStats
 from gateway.stores.redis import RedisStore
 
@@ -56,11 +57,11 @@ def use_ledger(url: str) -> None:
     ledger = RedisLedger(url, timeout=5)
     ledger.add_counts({LedgerKey("2026-11-29", "s", "c", "Patient", "read", CostClass.BILLED): (1, 10)})
     ledger.flush()
-    assert len(ledger.rows()) == len(read_rows(url)) == 1
+    with ledger.open_reader() as reader:
+        assert len(reader.rows()) == len(reader.rows_by_app()) == len(read_rows(url)) == 1
     assert ledger.billable_usage("")
     assert ledger.app_usage("") == {}
     assert ledger.claim("notice")
-    assert ledger.rows_by_app()
     ledger.close()
 
 
