@@ -44,6 +44,11 @@ def test_read_stops_at_the_first_row_too_many() -> None:
     assert redis.reads == [*DAYS[:2]]
 
 
+def test_day_of_any_number_of_rows_has_sums() -> None:
+    reader = RedisReader(ThreeDays().client, ReadLimits(0))
+    assert reader.day_sums(DAYS[0]).callers == {("c0ffee00", CostClass.BILLED): (1, 10)}
+
+
 def test_end_stops_a_read_before_the_next_day() -> None:
     redis = ThreeDays()
     reader = RedisReader(redis.client, ReadLimits(has_ended=lambda: len(redis.reads) == 2))
