@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from copy import copy
 from typing import Final
 
 from redis import Redis
@@ -44,40 +43,40 @@ class RedisReader:
 
     def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """Rows of one site or all, from an ISO day on."""
-        return self._merged_rows(LINES_PREFIX, self._waiting, site, since)
+        return self._merged_rows(LINES_PREFIX, self._waiting, site, since, self._limits)
 
     def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """Return the same rows, split by app; parts are read first, as they only grow."""
-        parts = self._merged_rows(APP_LINES_PREFIX, self._waiting_parts, site, since)
+        parts = self._merged_rows(APP_LINES_PREFIX, self._waiting_parts, site, since, self._limits)
         return counts.split_by_app(self.rows(site, since), parts)
 
     def day_sums(self, day: str) -> DaySums:
         """Add up an ISO day by caller and by app, however many rows it has: its sums are few."""
-        every_row = copy(self)
-        every_row._limits = self._limits._replace(max_rows=-1)
-        parts = every_row._merged_rows(APP_LINES_PREFIX, self._waiting_parts, "", day)
-        return day_sums(day, every_row.rows("", day), parts)
+        limits = self._limits._replace(max_rows=-1)
+        parts = self._merged_rows(APP_LINES_PREFIX, self._waiting_parts, "", day, limits)
+        return day_sums(day, self._merged_rows(LINES_PREFIX, self._waiting, "", day, limits), parts)
 
     def _merged_rows(
-        self, prefix: str, waiting: Sequence[LedgerRow], site: str, since: str
+        self, prefix: str, waiting: Sequence[LedgerRow], site: str, since: str, limits: ReadLimits
     ) -> list[LedgerRow]:
         with raise_connection_errors():
-            stored = self._stored_rows(prefix, site, since)
+            stored = _stored_rows(self._redis, prefix, site, since, limits)
         self._require_unsent()
         own = [row for row in waiting if row.key.day >= since and site in {"", row.key.site}]
         return counts.merge_rows([*stored, *own])
 
-    def _stored_rows(self, prefix: str, site: str, since: str) -> list[LedgerRow]:
-        sums, fields = counts.PendingCounts(), 0
-        for day, field, amount in read_hash_fields(self._redis, prefix, since, self._limits):
-            guid, caller, resource_type, interaction, cost, *app, quantity = field.split(SEPARATOR)
-            if site in {"", guid}:
-                key = LedgerKey(day, guid, caller, resource_type, interaction, CostClass(cost), *app)
-                sums.add(key, *((0, amount) if quantity == QUERIES_FIELD else (amount, 0)))
-                fields += quantity == QUERIES_FIELD
-                if 0 <= self._limits.max_rows < fields:
-                    raise TooManyRowsError
-        return counts.sorted_rows(sums.drain())
+
+def _stored_rows(redis: Redis, prefix: str, site: str, since: str, limits: ReadLimits) -> list[LedgerRow]:
+    sums, fields = counts.PendingCounts(), 0
+    for day, field, amount in read_hash_fields(redis, prefix, since, limits):
+        guid, caller, resource_type, interaction, cost, *app, quantity = field.split(SEPARATOR)
+        if site in {"", guid}:
+            key = LedgerKey(day, guid, caller, resource_type, interaction, CostClass(cost), *app)
+            sums.add(key, *((0, amount) if quantity == QUERIES_FIELD else (amount, 0)))
+            fields += quantity == QUERIES_FIELD
+            if 0 <= limits.max_rows < fields:
+                raise TooManyRowsError
+    return counts.sorted_rows(sums.drain())
 
 
 def read_rows(url: str, site: str = "", since: str = "", *, timeout: float = 5.0) -> list[LedgerRow]:
