@@ -69,7 +69,7 @@ class CollectorAdapter(BaseAdapter):
             async with asyncio.timeout(seconds):
                 return await transport.handle_async_request(message)
         finally:
-            await transport.aclose()
+            transport.close_connections()
 
     def _transport(self, verify: bool | str) -> DirectTransport:
         if verify not in self._transports:

@@ -84,6 +84,10 @@ class ConnectionPool:
         A request that nobody waits for may run on while the process ends, and its connection would stay open.
         """
         self._is_closed = True
+        self.close_connections()
+
+    def close_connections(self) -> None:
+        """Close every connection, before the event loop ends; another loop may open new ones."""
         idle, self._idle = self._idle, {}
         for connection in (*self._busy, *(each for group in idle.values() for each in group)):
             connection.close()

@@ -59,8 +59,12 @@ class DirectTransport(httpx.AsyncBaseTransport):
         return await self._response(received)
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, and open none any more."""
         self._pool.close()
+
+    def close_connections(self) -> None:
+        """Close every connection, before the event loop ends; another loop may open new ones."""
+        self._pool.close_connections()
 
     def _limits_of(self, request: httpx.Request, now: float) -> Limits:
         """Limits of the transport, with what the extension `timeout` replaces: `read`, `total`."""

@@ -198,11 +198,13 @@ def test_redirect_of_a_receiver_is_not_followed(world: World) -> None:
 
 
 def test_ledger_and_upstream_know_nothing_of_webhooks(world: World) -> None:
+    """A refused one is a failure, of which the share of all requests is known."""
     world.pair.emulator.control("POST", "reset")
     world.post(webhook(1))
     world.post(webhook(2), secret=WRONG_SECRET)
     text = httpx.get(world.urls[0] + "/metrics", trust_env=False).text
-    assert "halo_gateway_requests_total{" not in text
+    lines = [line for line in text.splitlines() if line.startswith("halo_gateway_requests_total{")]
+    assert lines == ['halo_gateway_requests_total{cost="free",site="",type=""} 1.0']
     assert world.pair.sent() == []
 
 

@@ -50,6 +50,7 @@ def dashboard_settings(url: str, practices: int = 0, **sections: Any) -> Setting
                 "callers": {label: {"name": "waiting-room"}},
             },
             "admin": {"token": SECRET},
+            "circuit_breaker": {"initial_open_seconds": 120},  # a browser may take longer than the usual 5
             "retry": {"budget_ratio": 0, "budget_min_per_hour": 0, "max_wait_seconds": 1},
         }
         | sections
