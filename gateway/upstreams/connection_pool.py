@@ -125,11 +125,9 @@ class ConnectionPool:
             ssl=self._tls_context if origin.is_tls else None,
             server_hostname=origin.host.rstrip(".") if origin.is_tls else None,
         )
-        try:
-            self._require_open()
-        except ConnectionError:
+        if self._is_closed:
             connection.close()
-            raise
+        self._require_open()
         return connection
 
     def _require_open(self) -> None:
