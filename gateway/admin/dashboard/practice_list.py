@@ -10,7 +10,6 @@ from gateway.admin.dashboard.practice_states import (
     dates_text,
     page_count,
     practice_state,
-    problems_first,
 )
 from gateway.admin.dashboard.tables import Cell, Column, NumberColumn, table
 from gateway.admin.dashboard.wording import NONE, age_text, count_text, site_label
@@ -59,9 +58,9 @@ def _cells(site: dict[str, Any], root: str, now: str) -> tuple[Cell, ...]:
 
 
 def practice_list(fields: dict[str, Any], root: str, query: str, number: int) -> Markup:
-    """Return a page of the practices whose name or GUID contains the query; the JSON has those of it."""
+    """Return a page of the practices whose name or GUID contains the query, in the order of the JSON."""
     text = f"{fields['found']:,} of {fields['practices']:,} practices, those with a problem first."
-    rows = practice_table(problems_first(fields["sites"]), root, fields["asOf"], "No practice matches.")
+    rows = practice_table(fields["sites"], root, fields["asOf"], "No practice matches.")
     return _SEARCH_HTML.format(query, text) + rows + _page_links(query, number, page_count(fields["found"]))
 
 
