@@ -1,8 +1,9 @@
 """Builders of the store, the channel and the ledger of a process, in its memory, a file or Redis."""
 
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from math import inf
+from secrets import randbelow
+from typing import Final
 
 from gateway.key_derivation import derive_key
 from gateway.ledger.ledger import OUTAGE_SECONDS, Ledger
@@ -14,20 +15,27 @@ from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.replicas import NoReplicas, ReplicaTable, process_name
 
+#: Numbers at which a spare store may begin to count invalidations. A response from before a write may wait
+#: from one outage to the next, and must not find in the next spare store the numbers of the first.
+_FIRST_NUMBERS: Final = 2**52
+
 
 def open_store(cache: Cache, exit_stack: AsyncExitStack) -> Store:
     """Open the store of the settings; `exit_stack` closes it."""
-    create_memory_store: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes - fast_path_bytes(cache))  # noqa: E731 - a factory
     if cache.redis.url is None:
-        return create_memory_store()
+        return _memory_store(cache)
     from gateway.stores.redis import RedisStore  # the import takes 50 ms
 
     url, keys = cache.redis.url.get_secret_value(), [key.get_secret_value() for key in cache.keys]
     shared = RedisStore(url, keys, cache.redis.timeout)
-    fallback = FallbackStore(shared, create_memory_store)
+    fallback = FallbackStore(shared, lambda: _memory_store(cache, randbelow(_FIRST_NUMBERS)))
     exit_stack.push_async_callback(shared.aclose)
     exit_stack.push_async_callback(fallback.aclose)
     return fallback
+
+
+def _memory_store(cache: Cache, first_number: int = 0) -> MemoryStore:
+    return MemoryStore(cache.max_bytes - fast_path_bytes(cache), first_number=first_number)
 
 
 def open_channel(cache: Cache) -> Channel:

@@ -8,6 +8,7 @@ from support.secrets import SECRET
 
 from gateway.settings import Cache, Settings
 from gateway.store_builders import create_ledger, ledger_url, open_channel, open_store
+from gateway.stores.base import INVALIDATION_PREFIX
 from gateway.stores.channel import NoChannel
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
@@ -28,6 +29,17 @@ async def test_unavailable_redis_is_replaced_by_memory() -> None:
         await store.set("a", b"1", 10)
         assert await store.get("a") == b"1"
         assert await store.problem()
+
+
+@pytest.mark.anyio
+async def test_each_outage_counts_invalidations_from_another_number() -> None:
+    name, numbers = f"{INVALIDATION_PREFIX}site/all", set()
+    for _ in range(2):
+        async with AsyncExitStack() as exit_stack:
+            store = open_store(SHARED, exit_stack)
+            numbers.add(await store.read_invalidations(name, 60))
+            numbers.add(await store.increment(name, 1, 60))
+    assert len(numbers) == 4
 
 
 def test_replicas_with_redis_share_a_ledger_without_configured_file(tmp_path: Path) -> None:

@@ -49,9 +49,14 @@ class _ValueCache(TLRUCache[str, _StoredValue]):
 
 
 class MemoryStore:
-    """Values up to `max_bytes`, least recently used evicted first; counters and locks take an eighth more."""
+    """Values up to `max_bytes`, least recently used evicted first; counters and locks take an eighth more.
 
-    def __init__(self, max_bytes: int = 256_000_000, clock: Callable[[], float] = monotonic) -> None:
+    `first_number`: that of a counter of invalidations that has none yet.
+    """
+
+    def __init__(
+        self, max_bytes: int = 256_000_000, clock: Callable[[], float] = monotonic, first_number: int = 0
+    ) -> None:
         self._values = _ValueCache(
             max_bytes, ttu=_expires_at, timer=clock, getsizeof=lambda item: len(item.value) + ENTRY_OVERHEAD
         )
@@ -59,7 +64,7 @@ class MemoryStore:
         self._clock = clock
         self._counters = BoundedDict[str, _Counter](count)
         #: Number of a missing counter of invalidations: above those of all that were dropped.
-        self._first_number = 0
+        self._first_number = first_number
         self._locks: TLRUCache[str, _Lock] = TLRUCache(count, ttu=_expires_at, timer=clock)
 
     @property
