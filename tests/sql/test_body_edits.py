@@ -59,8 +59,11 @@ def test_items_leave_an_array_with_their_commas(spaces: list[str], removed: set[
 
 
 def test_another_thread_runs_while_a_large_body_is_joined() -> None:
-    """With an endless switch interval, a thread only gets the interpreter from one that gives it away."""
-    assert any(_runs_during_a_join() for _ in range(50))
+    """With an endless switch interval, a thread only gets the interpreter from one that gives it away.
+
+    The machine may be too busy to run the thread at once: one join of many is enough.
+    """
+    assert any(_runs_during_a_join() for _ in range(1_000))
 
 
 def _runs_during_a_join() -> bool:
