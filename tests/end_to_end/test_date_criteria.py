@@ -1,12 +1,16 @@
 """Date criteria in all their places, and an upstream that ignores them, over real sockets."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from conftest import Pair
+from conftest import Pair, settings_for
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
+from gateway.app import create_app
 from gateway.emulator.sites import SYDNEY
+from gateway.server.serve import ThreadedServer
 
 FORM = {"content_type": "application/x-www-form-urlencoded"}
 FHIR = {"content_type": "application/fhir+json"}
@@ -77,9 +81,11 @@ def test_chained_date_is_sent_in_the_upstream_format(pair: Pair) -> None:
 
 
 @pytest.fixture
-def pair_with_conditional_create(pair: Pair) -> Pair:
+def pair_with_conditional_create(pair: Pair) -> Iterator[Pair]:
+    """A new gateway, which has not read the site's statement for another test."""
     pair.settings(variants={"conditional_writes": {"promised": ["create"]}})
-    return pair
+    with ThreadedServer(create_app(settings_for(pair.emulator.url))) as server:
+        yield replace(pair, url=server.url)
 
 
 def test_conditional_create_has_criteria_in_the_upstream_format(pair_with_conditional_create: Pair) -> None:
