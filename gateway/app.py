@@ -37,6 +37,7 @@ from gateway.settings import Settings
 from gateway.store_builders import create_replicas
 from gateway.stores.base import Store
 from gateway.stores.channel import NoChannel
+from gateway.stores.fallback import FallbackStore
 from gateway.stores.replicas import NoReplicas, ReplicaTable
 from gateway.telemetry.service_metrics import ClientConnections, readiness_reader
 from gateway.upstream_routes import code_system_route, halo_mount, mount_upstream
@@ -166,6 +167,8 @@ async def _lifespan(
 ) -> AsyncIterator[None]:
     async with runtime.lifespan(app):
         await runtime.exit_stacks.enter("store", replicas)
+        if isinstance(runtime.store, FallbackStore):  # before the replica leaves its place, which is in Redis
+            runtime.exit_stacks["store"].push_async_callback(runtime.store.end_outage)
         yield
 
 

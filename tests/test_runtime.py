@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 import socket
 import sqlite3
 import time
@@ -17,6 +18,7 @@ from conftest import KEY, settings_for
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 from support.outbound import Proxy, Server, authority, run_server, wait_for_close
+from support.redis_server import redis_server
 from support.requests import GUID, fhir_request
 from support.secrets import SECRET
 
@@ -36,6 +38,7 @@ from gateway.runtime import Runtime, monotonic_clock
 from gateway.search_handlers import SiteKnowledge
 from gateway.server.exit_stacks import END_SECONDS
 from gateway.settings import Admin, Cache, Ledger, Settings, Upstream
+from gateway.stores.base import INVALIDATION_PREFIX
 from gateway.telemetry.tracing import ExportedTracing
 from gateway.telemetry.tracing_spans import SpanRecord
 from gateway.trace_context import TraceContext
@@ -44,6 +47,7 @@ from gateway.upstreams.site_statements import SiteStatements
 pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
+FHIR_JSON = {"content-type": "application/fhir+json"}
 
 
 def respond(request: httpx.Request) -> httpx.Response:
@@ -210,6 +214,24 @@ async def test_unavailable_redis_is_reported_and_fails_no_request() -> None:
     assert (ready.status_code, ready.json()["status"]) == (200, "warn")
     assert "using in-process memory" in ready.json()["checks"]["store"][0]["output"]
     assert "halo_gateway_shared_store_down 1.0" in metrics.text
+
+
+async def test_process_that_ends_uses_a_redis_that_is_back() -> None:
+    """Even if it has not done so since: other replicas would serve what its writes changed."""
+    counter, place = f"*{INVALIDATION_PREFIX}*/Patient", "*replicas/*/lock"
+    with redis_server() as redis, redis.direct() as direct, capture_logs() as lines:
+        cache = Cache.model_validate({"redis": {"url": redis.url}, "keys": [SECRET]})
+        settings = settings_for("http://upstream").model_copy(update={"cache": cache})
+        patient = {"resourceType": "Patient", "id": "1"}
+        async with http_client(settings, lambda _: httpx.Response(200, json=patient)) as client:
+            assert direct.keys(place)
+            redis.signal(signal.SIGSTOP)
+            path = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient/1"
+            put = await client.put(path, headers=KEY | FHIR_JSON, json=patient)
+            assert put.status_code == 200, put.text
+            redis.signal(signal.SIGCONT)
+        assert (len(direct.keys(counter)), direct.keys(place)) == (1, [])
+    assert "invalidations-lost" not in [line["event"] for line in lines]
 
 
 async def test_default_zone_is_a_warning_at_start_and_in_readyz() -> None:

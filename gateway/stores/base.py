@@ -9,6 +9,9 @@ from typing import Final, NamedTuple, Protocol
 INVALIDATION_PREFIX: Final = "counter/"
 #: End of the name of a site's own counter, which each write at the site increments before all others.
 SITE_WIDE_SUFFIX: Final = "/all"
+#: Beginning of the names of replicas' beats. A beat says that its replica uses the shared store at that time:
+#: one that the shared store did not take must not be replayed.
+BEAT_PREFIX: Final = "replicas/"
 
 
 class StoreStats(NamedTuple):

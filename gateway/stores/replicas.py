@@ -20,7 +20,7 @@ from time import monotonic, time
 from typing import Final, NamedTuple, Protocol, Self
 from zlib import crc32
 
-from gateway.stores.base import Store
+from gateway.stores.base import BEAT_PREFIX, Store
 
 #: Number of replicas in the table; each worker of `serve --workers` is one.
 PLACES: Final = 128
@@ -34,7 +34,7 @@ FORGET_SECONDS: Final = 3 * 86_400.0
 _BEATS_PER_READING: Final = 30
 _MAX_HOST_NAME: Final = 63
 #: Beat of all replicas without a place.
-_FURTHER: Final = "replicas/further"
+_FURTHER: Final = f"{BEAT_PREFIX}further"
 _READS_AT_ONCE: Final = 16
 _FURTHER_REPLICAS: Final = f"replicas beyond the first {PLACES}"
 _UNKNOWN_REPLICAS: Final = "replicas that started while the shared store was down"
@@ -241,12 +241,12 @@ def _milliseconds() -> int:
 
 
 def _beat(place: int) -> str:
-    return f"replicas/{place}/beat"
+    return f"{BEAT_PREFIX}{place}/beat"
 
 
 def _label(place: int) -> str:
-    return f"replicas/{place}/name"
+    return f"{BEAT_PREFIX}{place}/name"
 
 
 def _lock(place: int) -> str:
-    return f"replicas/{place}/lock"
+    return f"{BEAT_PREFIX}{place}/lock"

@@ -114,6 +114,12 @@ EVENTS: Mapping[str, Event] = {
         "restore Redis, see [health](operations.md#health)",
     ),
     "shared-store-up": Event(("info",), "Redis is available again", {}),
+    "invalidations-lost": Event(
+        ("warning",),
+        "the process ended without Redis: other replicas may serve responses from before its writes",
+        {"counters": "number of those that miss a write"},
+        "[purge](cache.md#purges) the practices once Redis is back, or wait until the responses expire",
+    ),
     "configuration": Event(
         ("warning",),
         "at start, for each setting that should change",

@@ -1,7 +1,7 @@
 """Fallback to a spare store while the shared store is down."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from structlog.testing import capture_logs
@@ -20,6 +20,7 @@ class SharedStore(MemoryStore):
 
     is_down = False
     on_increment: Callable[[str], object] = staticmethod(lambda _: None)
+    on_replay: Callable[[str], Awaitable[object]] | None = None
 
     async def get(self, name: str) -> bytes | None:
         self._require_up()
@@ -36,6 +37,8 @@ class SharedStore(MemoryStore):
     async def increment(self, name: str, amount: int, seconds: float) -> int:
         self._require_up()
         self.on_increment(name)
+        if self.on_replay:
+            await self.on_replay(name)
         return await super().increment(name, amount, seconds)
 
     async def problem(self) -> str:
@@ -131,20 +134,147 @@ async def test_each_outage_has_a_new_spare() -> None:
 
 
 async def test_store_that_fails_again_and_again_waits_longer() -> None:
-    """A refusal that the probe does not see: it counts as down most of the time, until it holds a minute."""
+    """A refusal that the probe does not see: it counts as down most of the time, until it holds."""
     clock, shared, waits = Clock(), SharedStore(), list[float]()
     store = FallbackStore(shared, MemoryStore, probe_interval=0.001, clock=clock)
-    for pause in (0, 0, 0, 59, 61):
+    for pause in (0, 0, 0, 4, 6):
         clock.now += pause
         shared.is_down = True
         await store.get("v")
-        waits.append(store._first_wait)
+        waits.append(store._wait)
         shared.is_down = False
         await until_back(store)
     assert waits == [0.001, 0.002, 0.004, 0.008, 0.001]
-    store._first_wait = 59.0
+    store._wait = 59.0
     store._switch_to_spare("a test")
-    assert store._first_wait == 60.0
+    assert store._wait == 60.0
+    await store.aclose()
+
+
+async def waiting_store(shared: SharedStore) -> FallbackStore:
+    """A store that failed again at once, so that it is not used for a minute."""
+    clock = Clock()
+    store = FallbackStore(shared, MemoryStore, probe_interval=0.01, clock=clock)
+    store._up_since, store._wait = clock.now, 60.0
+    shared.is_down = True
+    await store.get("v")
+    shared.is_down = False
+    return store
+
+
+async def until_value(shared: MemoryStore, name: str, value: int) -> None:
+    for _ in range(500):
+        if await shared.increment(name, 0, 60) == value:
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
+
+
+async def test_increments_are_replayed_before_the_store_is_used() -> None:
+    """Other replicas use it already, and must know of the writes."""
+    shared = SharedStore()
+    store = await waiting_store(shared)
+    for number in (1, 2):
+        await store.increment("n", 1, 60)
+        await until_value(shared, "n", number)
+        assert store.is_down
+    shared.is_down = True
+    await store.increment("n", 1, 60)
+    await asyncio.sleep(0.05)
+    shared.is_down = False
+    await until_value(shared, "n", 3)
+    assert store.is_down
+    await store.aclose()
+
+
+async def test_process_that_ends_uses_the_store_at_once() -> None:
+    shared = SharedStore()
+    store = FallbackStore(shared, MemoryStore, probe_interval=600)
+    shared.is_down = True
+    await store.increment("counter/s/all", 1, 60)
+    shared.is_down = False
+    with capture_logs() as lines:
+        await store.end_outage()
+        assert not store.is_down
+        assert await shared.increment("counter/s/all", 0, 60) == 1
+        await store.aclose()
+    assert [line["event"] for line in lines] == ["shared-store-up"]
+
+
+async def test_invalidations_lost_at_the_end_are_counted() -> None:
+    """Without their names, and without the counts of a request rate, which expire anyway."""
+    shared = SharedStore()
+    store = FallbackStore(shared, MemoryStore, probe_interval=600)
+    shared.is_down = True
+    for name in ("counter/s/all", "counter/s/Patient", "counter/s/all", "rate:s"):
+        await store.increment(name, 1, 60)
+    with capture_logs() as lines:
+        await store.aclose()
+    (line,) = lines
+    assert line == {"event": "invalidations-lost", "log_level": "warning", "counters": 2}
+
+
+async def test_hanging_replay_at_the_end_counts_as_lost() -> None:
+    shared, hanging = SharedStore(), asyncio.Event()
+    store = FallbackStore(shared, MemoryStore, probe_interval=0.01)
+    shared.is_down = True
+    for name in ("counter/s/all", "counter/s/Patient"):
+        await store.increment(name, 1, 60)
+    with capture_logs() as lines:
+        shared.on_replay = lambda _: hanging.wait()
+        shared.is_down = False
+        await asyncio.sleep(0.05)
+        await store.aclose()
+    assert [line.get("counters") for line in lines] == [2]
+
+
+async def test_write_during_the_replay_keeps_the_order() -> None:
+    shared, replayed = SharedStore(), list[str]()
+    store = FallbackStore(shared, MemoryStore, probe_interval=0.01)
+    write = ("counter/s/all", "counter/s/Patient")
+
+    async def note(name: str) -> None:
+        replayed.append(name)
+        if len(replayed) == 1:
+            for each in write:
+                await store.increment(each, 1, 60)
+
+    shared.is_down = True
+    for name in write:
+        await store.increment(name, 1, 60)
+    shared.on_replay = note
+    shared.is_down = False
+    await until_back(store)
+    assert replayed == [*write, *write]
+    assert [await shared.increment(name, 0, 60) for name in write] == [2, 2]
+
+
+async def test_outage_during_the_replay_loses_no_increment() -> None:
+    shared, names = SharedStore(), [f"counter/{number}" for number in range(4)]
+    store = FallbackStore(shared, MemoryStore, probe_interval=0.01)
+    failures = iter([False, True, False, True])
+
+    def fail(_: str) -> None:
+        if next(failures, False):
+            raise ConnectionError("TimeoutError")
+
+    shared.is_down = True
+    for name in names:
+        await store.increment(name, 1, 60)
+    shared.on_increment = fail
+    shared.is_down = False
+    await until_back(store)
+    assert [await store.increment(name, 0, 60) for name in names] == [1, 1, 1, 1]
+
+
+async def test_beat_of_a_replica_is_never_replayed() -> None:
+    """It would say that the replica uses the store, which it does not yet."""
+    shared = SharedStore()
+    store = await waiting_store(shared)
+    await store.increment("replicas/1/beat", 1_000, 60)
+    await store.increment("n", 1, 60)
+    await until_value(shared, "n", 1)
+    assert await shared.increment("replicas/1/beat", 0, 60) == 0
     await store.aclose()
 
 
