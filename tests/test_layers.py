@@ -120,6 +120,7 @@ IMPURE = {
     "settings/redis_url.py": "redis",
     "sites/relocation.py": "asyncio structlog uuid",
     "sql/held_polls.py": "asyncio",
+    "store_builders.py": "secrets",
     "stores/fallback.py": "asyncio structlog time",
     "stores/lock.py": "asyncio secrets time",
     "stores/memory.py": "time",
