@@ -111,9 +111,11 @@ class CacheLookup:
     @property
     def joinable_age(self) -> float:
         """Seconds that a fetch may have run for which this request waits, too: its response has that age."""
-        accepted = self.accepted_age(self.types)
-        highest = self.freshness.lifetime(self.types) if accepted is None else accepted
-        return 0.0 if self.directives.requires_new_fetch else min(highest, self.directives.max_age)
+        lifetime, accepted = self.freshness.lifetime(self.types), self.accepted_age(self.types)
+        highest = lifetime if accepted is None else accepted
+        if self.directives.min_fresh:
+            highest = min(highest, lifetime - self.directives.min_fresh)
+        return 0.0 if self.directives.requires_new_fetch else max(0.0, min(highest, self.directives.max_age))
 
     def fresh_until(self, stored: StoredResponse, age: float) -> float:
         """Age at which a response of this age stops to be fresh: its lifetime, then what the app accepts."""

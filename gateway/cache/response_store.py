@@ -8,6 +8,7 @@ from math import inf
 from typing import NamedTuple
 
 from gateway.cache.directives import ResponseDirectives, response_directives
+from gateway.cache.forecast import is_hit
 from gateway.cache.freshness import NOT_FOUND_SECONDS, returned_types
 from gateway.cache.invalidation import InvalidationCounters, Snapshot
 from gateway.cache.lookup import CacheConfig, CacheLookup
@@ -25,7 +26,7 @@ from gateway.cache.validators import with_validators
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse, Handler
 from gateway.stores.base import Store
-from gateway.stores.lock import run_as_leader
+from gateway.stores.lock import LeaderElection
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class ResponseStore:
         self._store = store
         self._config = config
         self._now = now
+        self._election = LeaderElection[FetchResult](store, config.lock_seconds)
         self.counters = counters
         self.spellings = PatientSpellings(lambda: self._timestamp)
 
@@ -91,15 +93,19 @@ class ResponseStore:
         return lookup.is_accessible(stored.requested_at) and stored.requested_at > uncounted_until
 
     async def fetch(self, lookup: CacheLookup, entry: StoredResponse | None) -> FetchResult:
-        """Fetch from the upstream, or return what another replica requested later than `entry`."""
-        if not self._config.lock_seconds or lookup.directives.requires_new_fetch:
+        """Fetch from the upstream, or return what another replica requested later than `entry`.
+
+        The lock of a write's successor differs from that before it, so that nobody waits for what the write
+        has ended. A caller without access waits for nobody: it may use only its own response.
+        """
+        if not self._config.lock_seconds or lookup.joinable_age <= 0 or lookup.access.refused_at == inf:
             return await self._fetch_from_upstream(lookup)
-        return await run_as_leader(
-            self._store,
-            f"fetch-lock/{lookup.key}",
-            self._config.lock_seconds,
+        moment = await self._moment_of(lookup)
+        return await self._election.run(
+            f"fetch-lock/{lookup.key}/{moment.snapshot.site_counter}",
+            lookup.joinable_age,  # when a fetch that runs already is too old
             lambda: self._find_newer(lookup, entry.requested_at if entry else -inf),
-            lambda: self._fetch_from_upstream(lookup),
+            lambda has_waited: self._fetch_from_upstream(lookup, None if has_waited else moment),
         )
 
     async def _find_newer(self, lookup: CacheLookup, requested_after: float) -> FetchResult | None:
@@ -107,14 +113,18 @@ class ResponseStore:
         if (
             stored is None
             or stored.requested_at <= requested_after
-            or not lookup.directives.permits(stored.age(self._timestamp), stored.lifetime)
+            or not is_hit(lookup, stored, stored.age(self._timestamp))
         ):
             return None
         return FetchResult(stored.response, lookup.caller_fingerprint, is_stored=True, is_collapsed=True)
 
-    async def _fetch_from_upstream(self, lookup: CacheLookup) -> FetchResult:
+    async def _moment_of(self, lookup: CacheLookup) -> _Moment:
+        """Return the time and the counters now, before an upstream request."""
         tags = lookup.types | request_patient_tags(lookup.request, lookup.types, self._config.secret)
-        moment = _Moment(self._timestamp, await self.counters.snapshot(lookup.site, tags))
+        return _Moment(self._timestamp, await self.counters.snapshot(lookup.site, tags))
+
+    async def _fetch_from_upstream(self, lookup: CacheLookup, moment: _Moment | None = None) -> FetchResult:
+        moment = moment or await self._moment_of(lookup)
         try:
             response = await self._inner(lookup.request)
         except Failure as failure:
@@ -139,11 +149,12 @@ class ResponseStore:
                 self.spellings.record_answer(spelled.scope, spelled.key_of(), answer)
 
     async def _failure_result(self, lookup: CacheLookup, moment: _Moment, failure: Failure) -> FetchResult:
+        is_stored = False
         if is_not_found(lookup.request, failure):
             seconds = min(NOT_FOUND_SECONDS, lookup.freshness.lifetime(lookup.types))
             entry = StoredResponse(moment.requested_at, seconds, failure=stored_failure(failure))
-            await self._write_if_current(lookup, moment.snapshot, entry, ())
-        return FetchResult(failure, lookup.caller_fingerprint)
+            is_stored = await self._write_if_current(lookup, moment.snapshot, entry, ())
+        return FetchResult(failure, lookup.caller_fingerprint, is_stored=is_stored)
 
     async def _store_response(
         self,

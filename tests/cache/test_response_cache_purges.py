@@ -64,8 +64,9 @@ async def test_fetch_before_purge_is_not_stored(path: str, query: str, response:
     assert "fwd=uri-miss" in status(await practice.get(path, query))
 
 
-async def test_request_after_purge_does_not_share_earlier_fetch() -> None:
-    practice = Practice()
+@pytest.mark.parametrize("lock_seconds", [0.0, 60.0], ids=["alone", "replicas"])
+async def test_request_after_purge_does_not_share_earlier_fetch(lock_seconds: float) -> None:
+    practice = Practice(lock_seconds=lock_seconds)
     practice.may_respond.clear()
     early = asyncio.create_task(practice.get())
     await wait_for_upstream_requests(practice, 1)
