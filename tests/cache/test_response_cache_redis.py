@@ -19,7 +19,7 @@ from support.requests import SITE, json_response
 from gateway.cache.invalidation import REQUEST_SECONDS, InvalidationCounters
 from gateway.cache.patient_tags import purge_tags
 from gateway.cache.response_cache import ResponseCache
-from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
+from gateway.errors.catalog import UPSTREAM_TIMEOUT, WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse
 from gateway.stores.fallback import FallbackStore
@@ -210,6 +210,28 @@ async def test_first_reads_of_a_patient_at_once_are_both_stored() -> None:
             await practice.cache.purge(SITE.guid, purge_tags(SITE.guid, "", "1", practice.config.secret))
             assert "fwd" in status(await practice.get())
             assert "fwd" in status(await replica.get("Patient/1", "_elements=id"))
+
+
+async def test_replicas_ask_a_failing_practice_side_by_side() -> None:
+    """One that waited for the others in line would answer after the time of all of them."""
+    with redis_server() as server:
+        async with AsyncExitStack() as stack:
+            replicas = [await stack.enter_async_context(redis_practice(server)) for _ in range(3)]
+            for each in replicas:
+                each.response = Failure(UPSTREAM_TIMEOUT)
+                each.may_respond.clear()
+            leader, *followers = replicas
+            reads = [asyncio.create_task(leader.get())]
+            await wait_until(lambda: len(leader.upstream_requests) == 1)
+            reads += [asyncio.create_task(each.get()) for each in followers for _ in range(2)]
+            await asyncio.sleep(0.1)
+            leader.may_respond.set()
+            await wait_until(lambda: all(len(each.upstream_requests) == 1 for each in followers), 4)
+            for each in followers:
+                each.may_respond.set()
+            results = await asyncio.gather(*reads, return_exceptions=True)
+            assert [type(each) for each in results] == [Failure] * 5
+            assert [len(each.upstream_requests) for each in replicas] == [1, 1, 1]
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ class Replica:
     def __init__(self, store: MemoryStore, results: list[str], seconds: float = 60) -> None:
         self.store = store
         self.results = results
-        self.election = LeaderElection[Outcome](store, seconds)
+        self.election = LeaderElection[Outcome](store, seconds, longest_wait=60)
         self.waits: list[bool] = []
         self.may_end = asyncio.Event()
 
@@ -115,7 +115,7 @@ async def test_follower_waits_no_longer_than_it_may() -> None:
     leader, follower = Replica(store, []), Replica(store, [])
     task = leader.run(raises=False)
     await wait_until(lambda: bool(leader.waits))
-    assert await follower.get(max_wait=0.1) == "fetched"
+    assert await asyncio.wait_for(follower.get(max_wait=0.1), 20) == "fetched"
     assert not task.done()
     leader.may_end.set()
     await task
@@ -125,7 +125,8 @@ async def test_endless_leader_delays_by_the_longest_wait() -> None:
     store, replica = MemoryStore(), Replica(MemoryStore(), [])
     await store.acquire_lock("lock", "endless", 3_600)
     election = LeaderElection[Outcome](store, 60, longest_wait=0.1)
-    assert (await election.run("lock", inf, replica.find_result, replica.fetch)).text == "fetched"
+    running = election.run("lock", inf, replica.find_result, replica.fetch)
+    assert (await asyncio.wait_for(running, 20)).text == "fetched"
     assert MAX_WAIT_SECONDS <= 5  # what a client bears, beside the time of its own request
 
 
