@@ -79,8 +79,17 @@ def has_enough_history(earlier: Usage, later: Usage) -> bool:
 
 def next_midnight(now: datetime, zone: tzinfo) -> datetime:
     """Next midnight of a zone, in UTC."""
-    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), zone).astimezone(UTC)
+    return day_bounds(now, zone)[1]
+
+
+def day_bounds(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Begin of a zone's day, and its end, which is the begin of the next, in UTC.
+
+    What is kept for a day must compare both: the clock may have been ahead.
+    """
+    today = now.astimezone(zone).date()
+    begin, end = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
+    return begin.astimezone(UTC), end.astimezone(UTC)
 
 
 def batch_rejected(now: datetime, zone: tzinfo) -> Failure:

@@ -20,9 +20,9 @@ from gateway.ledger.caps import (
     THRESHOLDS,
     DailyCap,
     Usage,
+    day_bounds,
     forecast,
     has_enough_history,
-    next_midnight,
     used_ratio,
 )
 from gateway.ledger.cost import Attribution, CostClass, counts_against_cap
@@ -52,18 +52,31 @@ class CapStatus(NamedTuple):
 
 @dataclass
 class _SiteDay:
-    """One day of a site until its midnight; `usage` includes `other_usage`, that of other processes."""
+    """One day of a site, to its midnight; `usage` includes `other_usage`, that of other processes.
+
+    `replaced`: the day before it, to which a clock that was ahead goes back.
+    """
 
     attribution: Attribution
     ledger_key: tuple[str, str]
     cap: DailyCap
+    begins_at: datetime
     ends_at: datetime
     usage: Usage
     other_usage: tuple[int, int]
+    replaced: "_SiteDay | None" = None
     samples: deque[Usage] = field(default_factory=deque)
     logged_events: set[str] = field(default_factory=set)
 
+    def at(self, now: datetime) -> "_SiteDay | None":
+        """Return this day or the replaced one, whichever contains a time; None if neither does."""
+        if self.begins_at <= now < self.ends_at:
+            return self
+        return self.replaced and self.replaced.at(now)
+
     def add(self, now: datetime, queries: int, octets: int) -> None:
+        while self.samples and self.samples[-1].measured_at > now:
+            self.samples.pop()  # the clock was ahead
         if not self.samples or now - self.samples[-1].measured_at >= _SAMPLE_INTERVAL:
             self.samples.append(replace(self.usage, measured_at=now))
         while len(self.samples) > 1 and now - self.samples[0].measured_at > _FORECAST_WINDOW:
@@ -147,9 +160,9 @@ class DailyUsage:
         """Status of each site with a cap, a name and queries today."""
         with self._lock:
             return [
-                CapStatus(guid, day.attribution.name, day.cap, day.usage, day.hour_reached(now))
-                for guid, day in self._days.items()
-                if now < day.ends_at
+                CapStatus(guid, stored.attribution.name, day.cap, day.usage, day.hour_reached(now))
+                for guid, stored in self._days.items()
+                if (day := stored.at(now)) is not None
             ]
 
     def _site_attribution(self, guid: str) -> Attribution | None:
@@ -165,11 +178,11 @@ class DailyUsage:
         return attribution._replace(name=site.name) if site else attribution
 
     def _current_day(self, attribution: Attribution, now: datetime) -> _SiteDay | None:
-        day = self._stored_day(attribution)
-        if day is not None and now < day.ends_at:
-            return day
-        cap = self._cap_of(attribution.site)
-        return None if cap is None else self._begin_day(attribution, cap, now)
+        stored = self._stored_day(attribution)
+        day = (stored and stored.at(now)) or self._new_day(attribution, now)
+        if day is not None and day is not stored:
+            self._replace_day(stored, day, attribution)
+        return day
 
     def _stored_day(self, attribution: Attribution) -> _SiteDay | None:
         """Day of a site, which moves to the sites with a name as soon as its site has one."""
@@ -181,14 +194,24 @@ class DailyUsage:
             day.attribution, self._days[guid] = self._named_by_guid(attribution), day
         return day
 
-    def _begin_day(self, attribution: Attribution, cap: DailyCap, now: datetime) -> _SiteDay:
+    def _new_day(self, attribution: Attribution, now: datetime) -> _SiteDay | None:
+        """Return a day with the usage of other processes; None if the site has no cap."""
+        cap = self._cap_of(attribution.site)
+        if cap is None:
+            return None
         key = attribution.site, attribution.ledger_key(CostClass.BILLED, now).day
-        other_usage, end = self._other_usage.get(key, (0, 0)), next_midnight(now, attribution.zone)
-        day = _SiteDay(self._named_by_guid(attribution), key, cap, end, Usage(now, *other_usage), other_usage)
+        other_usage, bounds = self._other_usage.get(key, (0, 0)), day_bounds(now, attribution.zone)
+        day = _SiteDay(attribution, key, cap, *bounds, Usage(now, *other_usage), other_usage)
         day.logged_events.update(_thresholds_reached(day))
+        return day
+
+    def _replace_day(self, stored: _SiteDay | None, day: _SiteDay, attribution: Attribution) -> None:
+        """Store a day of a site, and with it the one that it replaces, but none before that."""
+        if stored is not None:
+            stored.replaced = None
+        day.replaced, day.attribution = stored, self._named_by_guid(attribution)
         is_unproved = attribution.is_unproved_site and attribution.site not in self._days
         (self._unproved_days if is_unproved else self._days)[attribution.site] = day
-        return day
 
 
 def _thresholds_reached(day: _SiteDay) -> list[str]:

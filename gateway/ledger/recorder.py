@@ -11,7 +11,7 @@ from gateway.http.callers import is_background
 from gateway.http.proved_callers import UNPROVED, caller_of
 from gateway.ledger.app_usage import AppUsage
 from gateway.ledger.budgets import budget_refusal, may_be_refused
-from gateway.ledger.caps import batch_rejected, next_midnight
+from gateway.ledger.caps import batch_rejected, day_bounds
 from gateway.ledger.cost import BILLABLE_CLASSES, Attribution, CostClass, LedgerKey, is_billable
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.history import History
@@ -22,6 +22,8 @@ from gateway.sites.mounted_names import site_at
 #: Maximum number of ledger keys in memory; beyond it they are built again, more often than once a day.
 _MAX_DAILY_KEYS = 20_000
 _API_SEGMENTS = frozenset({"integrator", "desktop"})
+#: Ledger key of a day, begin of the day, and its end: a clock that was ahead goes back to an earlier day.
+_DailyKey = tuple[LedgerKey, datetime, datetime]
 
 
 class LedgerSink(Protocol):
@@ -84,7 +86,7 @@ class Recorder:
         self._site_by_guid, self._mount_of = site_of, mount_of
         self._names = names
         self._now = now
-        self._daily_keys: dict[tuple[Attribution, CostClass], tuple[LedgerKey, datetime]] = {}
+        self._daily_keys: dict[tuple[Attribution, CostClass], _DailyKey] = {}
         self._open_requests: dict[object, tuple[Attribution, CostClass]] = {}
         self.metrics = metrics
         self.history, self.recent_failures = History(), RecentFailures()
@@ -150,9 +152,10 @@ class Recorder:
         This is all that a cache hit costs: the key is built once a day and then looked up.
         """
         now = self._now()
-        key, end = self._daily_keys.get((attribution, cost)) or self._daily_key(attribution, cost, now)
-        if now >= end:
-            key, _ = self._daily_key(attribution, cost, now)
+        daily_key = self._daily_keys.get((attribution, cost))
+        if daily_key is None or not daily_key[1] <= now < daily_key[2]:
+            daily_key = self._daily_key(attribution, cost, now)
+        key = daily_key[0]
         octets *= queries
         self._ledger.add(key, octets, queries)
         self.metrics.count_requests(attribution, cost, octets, queries)
@@ -203,13 +206,11 @@ class Recorder:
         if status is not None:
             raise budget_refusal(status, now, attribution.zone)
 
-    def _daily_key(
-        self, attribution: Attribution, cost: CostClass, now: datetime
-    ) -> tuple[LedgerKey, datetime]:
-        """Today's ledger key, and the end of the day."""
+    def _daily_key(self, attribution: Attribution, cost: CostClass, now: datetime) -> _DailyKey:
+        """Build and keep the ledger key of the day."""
         if len(self._daily_keys) >= _MAX_DAILY_KEYS:
             self._daily_keys.clear()
-        daily_key = attribution.ledger_key(cost, now), next_midnight(now, attribution.zone)
+        daily_key = attribution.ledger_key(cost, now), *day_bounds(now, attribution.zone)
         self._daily_keys[attribution, cost] = daily_key
         return daily_key
 

@@ -220,3 +220,43 @@ def test_shared_line_of_unproved_sites_is_no_site() -> None:
     assert [status.site for status in daily.cap_statuses(NOW)] == [GUID]
     assert daily.has_ledger_line(GUID)
     assert not daily.has_ledger_line("unproved")
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=900)])
+def test_clock_that_was_ahead_keeps_usage_of_each_day(jump: timedelta) -> None:
+    daily = daily_usage()
+    with capture_logs():
+        count(daily, 6)
+        count(daily, 2, start=NOW + jump)
+        count(daily, 3)
+        assert daily.cap_statuses(NOW)[0].usage.queries == 9
+        assert not daily.rejects_batch(BATCH, NOW)
+        count(daily, 1)
+    assert daily.rejects_batch(BATCH, NOW)
+    assert not daily.rejects_batch(BATCH, NOW + jump)
+    assert daily.cap_statuses(NOW + jump)[0].usage.queries == 2
+    assert daily.rejects_batch(BATCH, NOW)
+
+
+def test_status_is_that_of_the_day_of_its_time() -> None:
+    daily = daily_usage()
+    count(daily, 6)
+    count(daily, 2, start=NOW + timedelta(days=1))
+    assert [status.usage.queries for status in daily.cap_statuses(NOW)] == [6]
+    assert daily.cap_statuses(NOW - timedelta(days=1)) == []
+
+
+def test_site_has_at_most_two_days_in_memory() -> None:
+    daily = daily_usage()
+    for days in range(4):
+        count(daily, 1, start=NOW + timedelta(days=days))
+    assert daily.cap_statuses(NOW + timedelta(days=1)) == []
+    assert len(daily.cap_statuses(NOW + timedelta(days=2))) == 1
+
+
+def test_forecast_leaves_out_what_a_clock_ahead_measured() -> None:
+    daily = daily_usage(DailyCap(queries=100))
+    daily.add(INTERACTIVE, CostClass.BILLED, 10, NOW + timedelta(hours=6))
+    last = count(daily, 60)
+    (status,) = daily.cap_statuses(last)
+    assert status.reached_in_hour is not None

@@ -144,6 +144,17 @@ def test_stored_ledger_key_expires_at_midnight_of_the_site() -> None:
     assert [key.day for key, _ in sink.lines] == ["2026-07-01"] * 2 + ["2026-07-02"] * 2
 
 
+def test_clock_that_was_ahead_counts_under_the_right_day() -> None:
+    sink, days = RecordingSink(), iter((1, 2, 1, 30, 1))
+    recorder = Recorder(
+        sink, DailyUsage(lambda _: None), sink, ledger_names(), now=lambda: NOW.replace(day=next(days))
+    )
+    attribution = recorder.attribution_of(fhir_request())
+    for _ in range(5):
+        recorder.count_requests(attribution, CostClass.BILLED)
+    assert [int(key.day[-2:]) for key, _ in sink.lines] == [1, 2, 1, 30, 1]
+
+
 def test_limited_number_of_stored_keys_counts_exactly() -> None:
     sink = RecordingSink()
     recorder = create_recorder(sink)
