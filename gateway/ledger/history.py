@@ -49,23 +49,25 @@ class _Line:
         self.counts = _NO_COUNTS[:]
 
     def add(self, interval: int, offset: int, number: int) -> None:
-        """Count in an interval; one that is older than the ring is left out."""
-        if interval > self.newest:
+        """Count in an interval; one that is older than the ring begins it anew: the clock was ahead."""
+        if interval > self.newest or not self.contains(interval):
             self._move_to(interval)
-        elif interval <= self.newest - INTERVALS:
-            return
         place = interval % INTERVALS * _WIDTH + offset
         self.counts[place] = min(self.counts[place] + number, _MAX_COUNT)
 
     def read(self, interval: int) -> tuple[int, ...]:
         """Return the counts of an interval; zeros if it is not in the ring."""
-        if not self.newest - INTERVALS < interval <= self.newest:
+        if not self.contains(interval):
             return (0,) * _WIDTH
         place = interval % INTERVALS * _WIDTH
         return tuple(self.counts[place : place + _WIDTH])
 
+    def contains(self, interval: int) -> bool:
+        """Whether the ring has the counts of an interval."""
+        return self.newest - INTERVALS < interval <= self.newest
+
     def _move_to(self, interval: int) -> None:
-        if interval - self.newest >= INTERVALS:
+        if abs(interval - self.newest) >= INTERVALS:
             self.counts = _NO_COUNTS[:]
         else:
             for passed in range(self.newest + 1, interval + 1):
@@ -119,8 +121,10 @@ class History:
         return line
 
     def _drop_passed_lines(self, interval: int) -> None:
-        """Drop the lines without counts in the last hours; at most once an interval."""
+        """Drop the lines without counts in the last hours, or of a clock ahead; at most once an interval."""
         if interval == self._last_sweep:
             return
-        self._last_sweep, oldest = interval, interval - INTERVALS
-        self._lines = {site: line for site, line in self._lines.items() if line.newest > oldest}
+        self._last_sweep = interval
+        self._lines = {
+            site: line for site, line in self._lines.items() if abs(line.newest - interval) < INTERVALS
+        }

@@ -61,11 +61,29 @@ def test_history_counts_like_a_plain_list(events: list[tuple[int, str]]) -> None
         assert [interval.failures for interval in history.intervals(site, now)] == expected
 
 
-def test_clock_that_went_back_loses_old_counts_only() -> None:
+def test_clock_that_went_back_within_the_hours_keeps_counts() -> None:
     history = History()
-    for now in (NOW, NOW - INTERVAL_SECONDS, NOW - WINDOW):
+    for now in (NOW, NOW - INTERVAL_SECONDS, NOW - WINDOW + INTERVAL_SECONDS):
         history.count_failure(SITE, now)
-    assert counts(history) == [(0, 0, 1), (0, 0, 1)]
+    assert counts(history) == [(0, 0, 1)] * 3
+
+
+@pytest.mark.parametrize("jump", [WINDOW, 86_400, 365 * 86_400])
+def test_hours_begin_anew_after_a_clock_ahead(jump: int) -> None:
+    history = History()
+    for now in (NOW + jump, NOW, NOW + INTERVAL_SECONDS):
+        history.count_failure(SITE, now)
+    later = NOW + INTERVAL_SECONDS
+    assert counts(history, now=later) == counts(history, ALL_SITES, later) == [(0, 0, 1)] * 2
+    assert history.intervals(SITE, NOW + jump)[-1].failures == 0
+
+
+def test_lines_of_a_clock_ahead_lose_their_places() -> None:
+    history = History()
+    for number in range(MAX_SITES):
+        history.count_failure(str(number), NOW + WINDOW)
+    history.count_failure(SITE, NOW)
+    assert counts(history) == [(0, 0, 1)]
 
 
 def test_unknown_site_has_zeros() -> None:
