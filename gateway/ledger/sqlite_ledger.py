@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from gateway.http.proved_callers import UNPROVED
 from gateway.ledger.cost import BILLABLE_CLASSES, LedgerRow
@@ -58,8 +59,20 @@ INSERT INTO paid_by_app VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET queries = queries + excluded.queries, bytes = bytes + excluded.bytes
 """
 _CLAIM = "INSERT OR IGNORE INTO claimed_notices VALUES (?, date('now'))"
+#: Days with rows that must follow before a day may be deleted, so that a clock that was ahead deletes nothing.
+NEWER_DAYS: Final = 7
+#: First day to keep, no later than the clock says; NULL with too few days. One look into the index per day.
+_SELECT_FIRST_DAY = f"""
+WITH RECURSIVE newest(day, number) AS (
+    SELECT max(day), 0 FROM ledger
+    UNION ALL
+    SELECT (SELECT max(ledger.day) FROM ledger WHERE ledger.day < newest.day), number + 1 FROM newest
+    WHERE number < {NEWER_DAYS}
+)
+SELECT min(date('now', ?1), date(day, ?1)) FROM newest WHERE number = {NEWER_DAYS}
+"""  # noqa: S608 - the gateway's own words
 _DELETIONS = tuple(
-    f"DELETE FROM {table} WHERE day < date('now', ?)"  # noqa: S608 - the gateway's own words
+    f"DELETE FROM {table} WHERE day < ?"  # noqa: S608 - the gateway's own words
     for table in ("ledger", "ledger_by_app", "paid_by_app", "claimed_notices")
 )
 _BILLABLE_LIST = ", ".join(f"'{cost}'" for cost in sorted(BILLABLE_CLASSES))
@@ -95,8 +108,7 @@ class SqliteLedger:
                     _UPSERT_ROW, ((*key[:6], *amounts) for key, amounts in total_counts(counts).items())
                 )
                 _add_app_counts(file, app_counts(counts))
-                for deletion in _DELETIONS:
-                    file.execute(deletion, (self._retention_modifier,))
+                self._delete_old_days(file)
 
     def flush(self) -> None:
         """Write nothing, as no counts wait, but fail if the file has been moved."""
@@ -150,6 +162,11 @@ class SqliteLedger:
         if self._connection is not None:
             self._connection.close()
             self._connection = self._seen_version = None
+
+    def _delete_old_days(self, file: sqlite3.Connection) -> None:
+        ((first_day,),) = file.execute(_SELECT_FIRST_DAY, (self._retention_modifier,))
+        for deletion in _DELETIONS if first_day else ():
+            file.execute(deletion, (first_day,))
 
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:

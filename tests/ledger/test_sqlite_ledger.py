@@ -5,7 +5,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from support.requests import GUID
 
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.sqlite_ledger import SqliteLedger, open_connection
+from gateway.ledger.sqlite_ledger import NEWER_DAYS, SqliteLedger, open_connection
 from gateway.ledger.sqlite_reader import read_rows, read_rows_by_app
 
 TODAY = datetime.now(UTC).date().isoformat()
@@ -187,12 +187,44 @@ def test_totals_and_parts_are_written_together_or_not_at_all(path: Path) -> None
     file.close()
 
 
+def days_ago(*numbers: int) -> list[str]:
+    return [(datetime.now(UTC).date() - timedelta(days=number)).isoformat() for number in numbers]
+
+
+def count_days(file: SqliteLedger, days: list[str]) -> list[str]:
+    """Count a query a day, one day after the other; return the days that the file then has."""
+    for day in days:
+        file.add_counts({BOARD._replace(day=day): (1, 10)})
+    kept = [row.key.day for row in rows_of(file)]
+    assert kept == [row.key.day for row in parts_of(file)] == sorted(day for _, day in file.app_usage(""))
+    return kept
+
+
 def test_old_days_are_deleted_with_their_parts(path: Path) -> None:
-    file = SqliteLedger(path, retention_days=10)
-    file.add_counts({BOARD._replace(day="2020-01-01"): (1, 10), BOARD: (1, 10)})
-    assert parts_of(file) == [LedgerRow(BOARD, 1, 10)]
-    assert file.app_usage("") == {("board", TODAY): (1, 10)}
-    file.close()
+    days = days_ago(900, 30, *range(25, 25 - NEWER_DAYS, -1))
+    with closing(SqliteLedger(path, retention_days=10)) as file:
+        assert count_days(file, days) == days[1:]
+        assert count_days(file, days_ago(2, 1, 0)) == [*days[1:], *days_ago(2, 1, 0)]
+        assert file.claim("notice")
+
+
+def test_clock_that_was_ahead_deletes_no_day(path: Path) -> None:
+    days = days_ago(*range(60, -1, -1))
+    ahead = days_ago(-900, -901)
+    with closing(SqliteLedger(path)) as file:
+        assert count_days(file, [*days, *ahead, days[-1]]) == [*days, *ahead]
+
+
+@pytest.mark.parametrize("days", [[], ["2020-01-01"], days_ago(4_000, 3_000, 2_000, 1, 0)])
+def test_nearly_empty_file_keeps_its_days(path: Path, days: list[str]) -> None:
+    with closing(SqliteLedger(path)) as file:
+        assert count_days(file, days) == days
+
+
+def test_no_day_is_deleted_before_the_clock_says_so(path: Path) -> None:
+    to_come = days_ago(*range(-900, -910, -1))
+    with closing(SqliteLedger(path)) as file:
+        assert count_days(file, [*days_ago(9, 0), *to_come]) == [*days_ago(9, 0), *to_come]
 
 
 def test_notice_is_claimed_once_for_all_processes(path: Path) -> None:
