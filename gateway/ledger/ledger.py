@@ -29,6 +29,8 @@ _UsageKey = tuple[str, str]
 _Amounts = tuple[int, int]
 #: Maximum difference between the current day of any time zone and that of UTC.
 _ONE_DAY = timedelta(days=1)
+#: Days that are current at a time somewhere: two; and two of a clock that is ahead.
+_KEPT_DAYS: Final = 4
 #: Seconds for which Redis may be down, or another process lock the file, before that is a lasting problem.
 OUTAGE_SECONDS: Final = 10.0
 #: Seconds in which the last counts are written, and between looks of a waiting read whether the ledger ends.
@@ -205,7 +207,7 @@ class Ledger:
             return
         now = self._now()
         since = (now - _ONE_DAY).date().isoformat()
-        self._own_usage = _usage_since(self._own_usage, since)
+        self._own_usage = _usage_since(self._own_usage, min(since, *_newest_days(self._own_usage)))
         usage = self._backend.billable_usage(since)
         if usage is None:
             return
@@ -232,6 +234,11 @@ def _add_usage(sums: dict[_UsageKey, _Amounts], key: _UsageKey, amounts: _Amount
 
 def _usage_since(usage: dict[_UsageKey, _Amounts], since: str) -> dict[_UsageKey, _Amounts]:
     return {key: amounts for key, amounts in usage.items() if key[1] >= since}
+
+
+def _newest_days(usage: dict[_UsageKey, _Amounts]) -> list[str]:
+    """ISO days of the last counts, whose own usage is kept: to them a clock that was ahead goes back."""
+    return sorted({day for _, day in usage})[-_KEPT_DAYS:]
 
 
 def _without_own(

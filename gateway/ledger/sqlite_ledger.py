@@ -59,7 +59,7 @@ INSERT INTO paid_by_app VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET queries = queries + excluded.queries, bytes = bytes + excluded.bytes
 """
 _CLAIM = "INSERT OR IGNORE INTO claimed_notices VALUES (?, date('now'))"
-#: Days with rows that must follow before a day may be deleted, so that a clock that was ahead deletes nothing.
+#: Newest days with rows from which the retention does not count: a clock that was ahead deletes nothing.
 NEWER_DAYS: Final = 7
 #: First day to keep, no later than the clock says; NULL with too few days. One look into the index per day.
 _SELECT_FIRST_DAY = f"""

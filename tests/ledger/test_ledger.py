@@ -112,6 +112,23 @@ def test_processes_share_a_file(path: Path) -> None:
     assert read_rows(path) == [LedgerRow(row_key(), 2, 20)]
 
 
+def test_own_usage_survives_a_clock_that_was_ahead(path: Path) -> None:
+    usages: list[dict[tuple[str, str], tuple[int, int]]] = []
+    times = [datetime.now(UTC)]
+    own, other = Ledger(SqliteLedger(path), now=lambda: times[-1]), Ledger(SqliteLedger(path))
+    own.set_usage_listener(lambda usage: usages.append(dict(usage)))
+    for days in (0, 900, 0):
+        times.append(times[0] + timedelta(days=days))
+        count(own, row_key(day=times[-1].date().isoformat()))
+        own.rows()
+        count(other, row_key())
+        other.rows()
+    own.rows()
+    assert usages[-1][GUID, TODAY] == (3, 30)
+    own.close()
+    other.close()
+
+
 def test_concurrent_threads_lose_no_count(ledger: Ledger) -> None:
     threads = [threading.Thread(target=count, args=(ledger, *[row_key()] * 2_000)) for _ in range(4)]
     for thread in threads:
@@ -340,11 +357,11 @@ async def test_disk_that_fails_during_an_outage_is_a_lasting_problem() -> None:
 
 
 def test_days_beyond_the_retention_are_deleted(path: Path) -> None:
-    old = (datetime.now(UTC) - timedelta(days=31)).date().isoformat()
+    days = [(datetime.now(UTC) - timedelta(days=number)).date().isoformat() for number in (40, *range(8))]
     ledger = Ledger(SqliteLedger(path, 30))
-    count(ledger, row_key(day=old), row_key())
+    count(ledger, *(row_key(day=day) for day in days))
     ledger.close()
-    assert [row.key.day for row in read_rows(path)] == [TODAY]
+    assert [row.key.day for row in read_rows(path)] == sorted(days)[1:]
 
 
 def test_schema_has_no_column_for_a_patient(path: Path) -> None:
