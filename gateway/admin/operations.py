@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -12,9 +12,9 @@ from prometheus_client.metrics_core import Metric
 from gateway.admin.activity import ActivityEndpoints
 from gateway.admin.advice import AdviceEndpoints
 from gateway.admin.cache import CacheEndpoints, outcomes_by_type
+from gateway.admin.configured_names import configured_site_names, single_site_mounts
 from gateway.admin.endpoints import AdminEndpoints
 from gateway.admin.ledger import NO_APP_REPORTS, AppReports, LedgerEndpoints
-from gateway.admin.requests import SiteNames
 from gateway.admin.site_status import SiteStatusReader
 from gateway.admin.sites import SiteEndpoints
 from gateway.admin.state_metrics import (
@@ -43,7 +43,6 @@ from gateway.plugins.extensions_of import mount_issue_ids
 from gateway.settings import Settings
 from gateway.settings.extensions import extension_issues
 from gateway.settings.resolve import DEFAULT_SITE
-from gateway.settings.site_ids import SiteIds
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.web.fast_path import FastPathCache
@@ -88,14 +87,8 @@ class Operations:
     @cached_property
     def _mounts(self) -> Mapping[str, Site]:
         """Upstreams that are one site each, by name."""
-        mounts = self.settings.upstreams.items()
-        names = [name for name, mounted in mounts if not mounted.resolved_dialect.apis]
+        names = single_site_mounts(self.settings)
         return {name: Site(name, load_zone("UTC"), name, is_mount=True) for name in names}
-
-    @property
-    def _halo_mounts(self) -> frozenset[str]:
-        """Names of the upstreams with practices of their own."""
-        return frozenset(self.settings.upstreams) - self._mounts.keys()
 
     @property
     def _mount_issue_ids(self) -> Mapping[str, tuple[str, ...]]:
@@ -121,12 +114,9 @@ class Operations:
 
         `has_ended`: whether the gateway shuts down.
         """
-        token, sites = self.settings.admin.token, self.settings.sites
-        aliases = {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE}
-        has_state = self._status_reader.has_state
-        names = SiteNames(
-            aliases, self._mounts, SiteIds(sites), self._halo_mounts, self._is_served, has_state
-        )
+        token, has_state = self.settings.admin.token, self._status_reader.has_state
+        names = configured_site_names(self.settings)
+        names = replace(names, is_served=self._is_served, has_state=has_state)
         flush = self._flush_hits
         groups = (
             LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports, flush),

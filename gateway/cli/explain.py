@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from secrets import token_hex
 
 from gateway.builders import token_cipher
+from gateway.cli.site_names import require_site_key
 from gateway.errors.catalog import NOTHING_TO_EXPLAIN
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
@@ -17,6 +18,7 @@ from gateway.search_handlers import initial_knowledge, planning_handlers
 from gateway.settings import Settings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.settings.spelling import nearest_word
+from gateway.sites.mounted_names import guid_in, mount_in
 
 _NOT_RUNNING = (
     "Not from a running gateway: cache, page sizes, pauses and circuits are unknown here. POST $explain shows"
@@ -25,14 +27,19 @@ _NOT_RUNNING = (
 
 
 def explain_for_site(settings: Settings, site_name: str, search: str) -> str:
-    """Explain how a search is executed at a site (Halo GUID or alias) and what it costs.
+    """Explain how a search is executed at a site and what it costs.
+
+    `site_name`: Halo GUID or alias, behind the name of its upstream if that is a second Halo Connect.
 
     Raises ValueError for an unknown site or a search that cannot be parsed.
     """
-    sites, now = ConfiguredSites(settings), datetime.now(UTC)
-    site = sites.require(sites.guid_of(site_name))
+    now, key = datetime.now(UTC), require_site_key(settings, site_name)
+    if key in settings.upstreams:
+        raise ValueError(f"{key} is no Halo Connect: the gateway explains searches of its practices only")
+    site = ConfiguredSites(settings).require(guid_in(key))
     request = FhirRequest("GET", NOT_FHIR, "", "", "", site=site, received_at=now)
-    repairs = (*REPAIRS, *extensions_of(settings, settings.upstream).repairs)
+    upstream = settings.upstreams.get(mount_in(key), settings.upstream)
+    repairs = (*REPAIRS, *extensions_of(settings, upstream).repairs)
     knowledge = initial_knowledge(settings, now.timestamp)._replace(repairs=repairs)
     handlers = planning_handlers(settings, token_cipher(settings, token_hex()), knowledge)
     try:

@@ -5,13 +5,14 @@ from datetime import date
 from typing import NamedTuple
 
 from gateway.app_builders import prices_of
+from gateway.cli.site_names import require_served, require_site_key
 from gateway.ledger import redis_reader, sqlite_reader
 from gateway.ledger.app_report import PERIODS, apps_as_table, charge_back_csv
 from gateway.ledger.cost import LedgerRow
 from gateway.ledger.prices import Prices
 from gateway.ledger.report import SiteNames, as_csv, as_table
 from gateway.settings import Settings
-from gateway.settings.resolve import ConfiguredSites
+from gateway.sites.mounted_names import guid_in
 from gateway.store_builders import ledger_url
 
 
@@ -31,16 +32,16 @@ def ledger_report(
 ) -> str:
     """Return the ledger as a table, or all rows as CSV, even while gateways write to it.
 
-    `site` is a Halo GUID, an alias or the name of a mounted upstream. Raises ValueError for any other, if the
-    file is not a ledger, if Redis is unavailable, and if the settings have no ledger.
+    `site` is a name as at `/admin/ledger`. Raises ValueError for any other, if the file is not a ledger, if
+    Redis is unavailable, and if the settings have no ledger.
     """
     aliases = {
         guid: site_settings.name for guid, site_settings in settings.sites.items() if site_settings.name
     }
-    guid = site if site in {"", *settings.upstreams} else ConfiguredSites(settings).guid_of(site)
+    guid = guid_in(require_site_key(settings, site)) if site else ""
     rows = _read_rows(settings, guid, since.isoformat() if since else "", by_app=form.by_app)
-    if guid and not rows and guid not in {*settings.sites, *settings.upstreams}:
-        raise ValueError(f"the ledger has no rows of {guid}, and the configuration does not name this site")
+    if guid and not rows:
+        require_served(settings, guid)
     if form.by_app:
         return _report_by_app(rows, aliases, prices_of(settings), form)
     return as_csv(rows, aliases).rstrip() if form.csv else as_table(rows, aliases)

@@ -51,11 +51,13 @@ class ConfiguredSites:
         named = ((guid, site) for guid, site in self._settings.sites.items() if guid != DEFAULT_SITE)
         found = next((guid for guid, site in named if site.name == name != ""), "")
         if not found and not re.fullmatch(GUID_PATTERN, name, re.IGNORECASE):
-            raise ValueError(
-                f"{name} is neither a Halo GUID nor the alias of a site in the configuration."
-                f" {self._shown_aliases()}"
-            )
+            raise ValueError(self.text_for_unknown(name))
         return found or name.lower()
+
+    def text_for_unknown(self, name: str) -> str:
+        """Return what to say of a name that is none, with the aliases."""
+        kind = "neither a Halo GUID nor the alias of a site in the configuration"
+        return f"{name} is {kind}. {self._shown_aliases()}"
 
     def _shown_aliases(self) -> str:
         aliases = sorted(

@@ -52,3 +52,16 @@ def test_guid_without_settings_has_the_default_zone() -> None:
 def test_refused_search_is_explained() -> None:
     text = explain_for_site(settings_with_alias("a", "b"), "a", "Patient?active=false")
     assert "(inactive-records) cost: no upstream query" in text
+
+
+def test_practice_at_a_second_upstream_is_explained() -> None:
+    upstreams = {
+        "mnt": {"url": "https://second.example", "dialect": "halo-connect", "path": "/mnt"},
+        "lab": {"url": "https://lab.example", "dialect": "fhir", "path": "/lab"},
+    }
+    settings = settings_with_alias("a", "b")
+    settings = Settings.model_validate({**settings.model_dump(exclude_unset=True), "upstreams": upstreams})
+    text = explain_for_site(settings, "mnt/a", "Appointment?date=2026-04")
+    assert text.startswith(f"site: {PERTH} (Australia/Perth)")
+    with pytest.raises(ValueError, match="lab is no Halo Connect"):
+        explain_for_site(settings, "lab", "Appointment?date=2026-04")

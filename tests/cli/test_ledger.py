@@ -123,8 +123,20 @@ def test_site_that_nobody_knows_is_an_error(path: Path) -> None:
     ):
         row_count(path, "elsewhere")
     unknown = GUID.replace("0", "f")
-    with pytest.raises(
-        ValueError, match=f"the ledger has no rows of {unknown}, and the configuration does not"
-    ):
+    with pytest.raises(ValueError, match="The configuration does not name this practice"):
         row_count(path, unknown)
     assert row_count(path, GUID, TODAY + timedelta(days=9)) == 0
+
+
+UPSTREAMS = {
+    "mnt": {"url": "https://second.example", "dialect": "halo-connect", "path": "/mnt"},
+    "lab": {"url": "https://lab.example", "dialect": "fhir", "path": "/lab"},
+}
+
+
+def test_site_may_be_named_at_its_upstream(path: Path) -> None:
+    settings, form = ledger_settings(path, upstreams=UPSTREAMS), ReportForm(csv=True)
+    for site, rows in (("mnt/harbour", 2), (f"mnt/{GUID}", 2), ("lab", 0)):
+        assert len(ledger_report(settings, site, form=form).splitlines()) == rows + 1
+    with pytest.raises(ValueError, match="mnt is an upstream of many practices"):
+        ledger_report(settings, "mnt")
