@@ -82,7 +82,7 @@ IMPURE = {
     "ledger/recorder.py": "clock",
     "ledger/redis_ledger.py": "redis structlog",
     "ledger/redis_reader.py": "redis",
-    "ledger/sqlite_ledger.py": "sqlite3",
+    "ledger/sqlite_ledger.py": "clock sqlite3",
     "ledger/sqlite_reader.py": "sqlite3",
     "mount_handlers.py": "time",
     "own_thread.py": "asyncio threading",

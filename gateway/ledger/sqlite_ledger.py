@@ -1,8 +1,9 @@
 """Ledger in a file: SQLite in WAL mode, so that readers and the writer never block each other."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +70,7 @@ WITH RECURSIVE newest(day, number) AS (
     SELECT (SELECT max(ledger.day) FROM ledger WHERE ledger.day < newest.day), number + 1 FROM newest
     WHERE number < {NEWER_DAYS}
 )
-SELECT min(date('now', ?1), date(day, ?1)) FROM newest WHERE number = {NEWER_DAYS}
+SELECT min(date(?1, ?2), date(day, ?2)) FROM newest WHERE number = {NEWER_DAYS}
 """  # noqa: S608 - the gateway's own words
 _DELETIONS = tuple(
     f"DELETE FROM {table} WHERE day < ?"  # noqa: S608 - the gateway's own words
@@ -93,8 +94,13 @@ class SqliteLedger:
     Raises sqlite3.Error.
     """
 
-    def __init__(self, path: Path | None = None, retention_days: int = 800) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path | None = None,
+        retention_days: int = 800,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._path, self._now = path, now
         self._retention_modifier = f"-{retention_days} days"
         self._connection: sqlite3.Connection | None = None
         self._file_id: FileId = None
@@ -164,7 +170,8 @@ class SqliteLedger:
             self._connection = self._seen_version = None
 
     def _delete_old_days(self, file: sqlite3.Connection) -> None:
-        ((first_day,),) = file.execute(_SELECT_FIRST_DAY, (self._retention_modifier,))
+        today = self._now().astimezone(UTC).date().isoformat()
+        ((first_day,),) = file.execute(_SELECT_FIRST_DAY, (today, self._retention_modifier))
         for deletion in _DELETIONS if first_day else ():
             file.execute(deletion, (first_day,))
 

@@ -209,10 +209,13 @@ def test_old_days_are_deleted_with_their_parts(path: Path) -> None:
 
 
 def test_clock_that_was_ahead_deletes_no_day(path: Path) -> None:
-    days = days_ago(*range(60, -1, -1))
-    ahead = days_ago(-900, -901)
-    with closing(SqliteLedger(path)) as file:
-        assert count_days(file, [*days, *ahead, days[-1]]) == [*days, *ahead]
+    days, ahead, times = days_ago(*range(60, -1, -1)), days_ago(-900, -901), [datetime.now(UTC)]
+    with closing(SqliteLedger(path, now=lambda: times[-1])) as file:
+        count_days(file, days)
+        times.append(times[0] + timedelta(days=901))
+        assert count_days(file, ahead) == [*days, *ahead]
+        times.append(times[0])
+        assert count_days(file, days[-1:]) == [*days, *ahead]
 
 
 @pytest.mark.parametrize("days", [[], ["2020-01-01"], days_ago(4_000, 3_000, 2_000, 1, 0)])
