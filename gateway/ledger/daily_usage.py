@@ -68,11 +68,11 @@ class _SiteDay:
     samples: deque[Usage] = field(default_factory=deque)
     logged_events: set[str] = field(default_factory=set)
 
-    def at(self, now: datetime) -> "_SiteDay | None":
+    def day_at(self, now: datetime) -> "_SiteDay | None":
         """Return this day or the replaced one, whichever contains a time; None if neither does."""
         if self.begins_at <= now < self.ends_at:
             return self
-        return self.replaced and self.replaced.at(now)
+        return self.replaced and self.replaced.day_at(now)
 
     def add(self, now: datetime, queries: int, octets: int) -> None:
         while self.samples and self.samples[-1].measured_at > now:
@@ -162,7 +162,7 @@ class DailyUsage:
             return [
                 CapStatus(guid, stored.attribution.name, day.cap, day.usage, day.hour_reached(now))
                 for guid, stored in self._days.items()
-                if (day := stored.at(now)) is not None
+                if (day := stored.day_at(now)) is not None
             ]
 
     def _site_attribution(self, guid: str) -> Attribution | None:
@@ -179,7 +179,7 @@ class DailyUsage:
 
     def _current_day(self, attribution: Attribution, now: datetime) -> _SiteDay | None:
         stored = self._stored_day(attribution)
-        day = (stored and stored.at(now)) or self._new_day(attribution, now)
+        day = (stored and stored.day_at(now)) or self._new_day(attribution, now)
         if day is not None and day is not stored:
             self._replace_day(stored, day, attribution)
         return day
