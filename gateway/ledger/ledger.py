@@ -207,7 +207,7 @@ class Ledger:
             return
         now = self._now()
         since = (now - _ONE_DAY).date().isoformat()
-        self._own_usage = _usage_since(self._own_usage, min(since, *_newest_days(self._own_usage)))
+        self._own_usage = _usage_since(self._own_usage, min([since, *_newest_days(self._own_usage)]))
         usage = self._backend.billable_usage(since)
         if usage is None:
             return
