@@ -1,8 +1,9 @@
 """Settings of CORS: which web pages of other origins reach the FHIR API (Fetch standard, section 3.2)."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, cast
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import InitErrorDetails
 
 from gateway.http.origins import parse_origin
 from gateway.settings.base import Section
@@ -19,6 +20,7 @@ _ORIGIN_TEXT = (
     f"must be scheme, host and, if it has one, port, such as {_EXAMPLE} or http://localhost:3000, without a"
     " path or a slash at the end; write a host of other letters in its ASCII form, xn--…"
 )
+_NOT_ALONE_TEXT = '"*" already stands for all origins: write ["*"] alone, or leave it out'
 
 
 def _check_origin(text: str) -> str:
@@ -32,16 +34,22 @@ def _check_origin(text: str) -> str:
     return origin
 
 
-def _check_any_origin(origins: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the origins, each once. Raises ValueError if `*` is not the only one."""
-    if ANY_ORIGIN in origins and set(origins) != {ANY_ORIGIN}:
-        raise ValueError('"*" already stands for all origins: write ["*"] alone, or leave it out')
-    return tuple(dict.fromkeys(origins))
+def _check_origins(origins: Any, check_each: ValidatorFunctionWrapHandler) -> tuple[str, ...]:
+    """Return the origins, each once. Raises ValidationError; `*` beside others is an error next to theirs."""
+    problems: list[InitErrorDetails] = []
+    if isinstance(origins, list | tuple) and 0 < origins.count(ANY_ORIGIN) < len(origins):
+        error = {"error": ValueError(_NOT_ALONE_TEXT)}
+        problems = [InitErrorDetails(type="value_error", ctx=error, input=origins)]
+    try:
+        checked: tuple[str, ...] = check_each(origins)
+    except ValidationError as invalid:
+        problems += cast(list[InitErrorDetails], invalid.errors())
+    if problems:
+        raise ValidationError.from_exception_data("origins", problems)
+    return tuple(dict.fromkeys(checked))
 
 
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_check_origin)], ...], AfterValidator(_check_any_origin)
-]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_check_origin)], ...], WrapValidator(_check_origins)]
 
 
 class Cors(Section):

@@ -57,6 +57,15 @@ def test_wrong_origin_is_explained_without_its_value(
     assert "Zzyzx" not in message
 
 
+def test_wrong_origin_hides_no_rule_of_the_list(tmp_path: Path) -> None:
+    message = message_for(tmp_path, 'origins = ["*", "null", []]')
+    assert [line.partition(": ")[0] for line in message.splitlines()] == [
+        "cors.origins",
+        "cors.origins.1",
+        "cors.origins.2",
+    ]
+
+
 @pytest.mark.parametrize("seconds", [-1, 7_201])
 def test_time_beyond_what_browsers_keep_is_refused(tmp_path: Path, seconds: int) -> None:
     assert message_for(tmp_path, f"max_age = {seconds}").startswith("cors.max_age: must be at ")
