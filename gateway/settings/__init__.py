@@ -37,7 +37,7 @@ from gateway.settings.problems import describe_errors
 from gateway.settings.resilience import Bulkhead, CircuitBreaker, Paging, Pauses, Retry, Search
 from gateway.settings.server import Errors, Log, Server, Writes
 from gateway.settings.site import DailyCaps, ProbedIssues, SearchSupport, SiteCache, SiteSettings
-from gateway.settings.site_names import alias_problems, similar_alias_problems
+from gateway.settings.site_names import alias_problems
 from gateway.settings.sources import settings_loader
 from gateway.settings.sql import Sql
 from gateway.settings.traces import Traces
@@ -112,8 +112,8 @@ class Settings(Section):
     def _require_consistent_sections(self) -> Self:
         problems = (self._ledger_problems(), self._retention_problems(), self._body_problems())
         aliases = {guid: site.name for guid, site in self.sites.items() if guid != "default"}
-        names = alias_problems(aliases, self.upstreams), similar_alias_problems(aliases)
-        raise_problems(chain(*problems, *names, extension_problems(self)))
+        names = alias_problems(aliases, self.upstreams)
+        raise_problems(chain(*problems, names, extension_problems(self)))
         return self
 
     def _body_problems(self) -> Iterator[str]:

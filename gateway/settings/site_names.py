@@ -1,4 +1,4 @@
-"""Aliases of practices that the log and the metrics would take for others."""
+"""Aliases of practices that people, the log or the metrics would take for others."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,34 +9,25 @@ from gateway.settings.site_ids import SiteIds
 
 
 def alias_problems(aliases: Mapping[str, str], upstreams: Iterable[str]) -> Iterator[str]:
-    """Yield a problem for each alias, by GUID, that two practices have or that the gateway makes itself.
+    """Yield a problem for each alias, by GUID, like that of another practice or a name of the gateway.
 
     `upstreams`: their names, each a name in the log, and at a second Halo Connect before those of practices.
     """
-    own, ids = {UNPROVED, *upstreams}, SiteIds(aliases)
-    first: dict[str, str] = {}
-    for guid, alias in aliases.items():
-        if not alias:
-            continue
-        setting = f"sites.{guid}.name"
-        if first.setdefault(alias, guid) != guid:
-            yield f"{setting}: sites.{first[alias]} has this name, choose another; {_EXAMPLE}"
-        elif alias.partition("/")[0] in own or (_ID.fullmatch(alias) and alias != ids(guid)):
+    own, ids = {_fold(name) for name in (UNPROVED, *upstreams)}, SiteIds(aliases)
+    first: dict[str, tuple[str, str]] = {}
+    for guid, alias in filter(lambda item: item[1], aliases.items()):
+        setting, folded = f"sites.{guid}.name", _fold(alias)
+        other, other_alias = first.setdefault(folded, (guid, alias))
+        if other != guid:
+            fault = "has this name" if alias == other_alias else "has a name that is too similar"
+            yield f"{setting}: sites.{other} {fault}, choose another; {_EXAMPLE}"
+        elif folded.partition("/")[0].strip() in own or (_ID.fullmatch(folded) and folded != ids(guid)):
             yield f"{setting}: the gateway gives this name to others in log and metrics; {_EXAMPLE}"
 
 
 #: Form of the ids that practices without an alias have; any GUID is one if `sites.default` serves it.
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f-]*)?")
 _EXAMPLE = 'write, for example, "bne-1"'
-
-
-def similar_alias_problems(aliases: Mapping[str, str]) -> Iterator[str]:
-    """Yield a problem for each alias, by GUID, that people cannot tell from that of another practice."""
-    first: dict[str, tuple[str, str]] = {}
-    for guid, alias in filter(lambda item: item[1], aliases.items()):
-        other, other_alias = first.setdefault(_fold(alias), (guid, alias))
-        if alias != other_alias:
-            yield f"sites.{guid}.name: too similar to that of sites.{other}, choose another; {_EXAMPLE}"
 
 
 def _fold(alias: str) -> str:
