@@ -5,7 +5,7 @@ The advice shows no key that exists.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from secrets import token_urlsafe
 from typing import Final, NamedTuple
 
@@ -39,11 +39,14 @@ Step 3 of 3: the new key of {{setting}} is the first. Once all replicas have had
 
 {_RESTART} The rotation is then complete."""
 _UNKNOWN_STEP: Final = """\
-{setting} has {count} keys, and they do not say which is new: `halo-gateway keys new` did not make it.
+{setting} has {count} keys, and they do not say which is new: {reason}
 If the LAST key is the new one, and ALL replicas have it, step 2 comes next: move it to the front.
 If the FIRST key is the new one, step 3 comes next: remove the others, once all replicas have had it
 there for {lifetime}."""
-_DATED_KEY: Final = re.compile(r"(\d{14})-[A-Za-z0-9_-]{43}")
+_NO_TIMES: Final = "`halo-gateway keys new` did not make it."
+_TIME_AHEAD: Final = "the time of\nkey {number} is in the future, so a clock was or is wrong."
+_DATED_KEY: Final = re.compile(r"(2\d{13})-[A-Za-z0-9_-]{43}", re.ASCII)
+_NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def new_key(now: datetime) -> str:
@@ -51,10 +54,18 @@ def new_key(now: datetime) -> str:
     return f"{now.astimezone(UTC).strftime(_DATE_FORMAT)}-{token_urlsafe(_RANDOM_BYTES)}"
 
 
-def made_at(key: str) -> str:
-    """Return when a key of `new_key` was made, as digits that can be compared; empty for any other key."""
+def newer_key(keys: Sequence[str], now: datetime) -> str:
+    """Return a new key whose time is after those of the present ones, also if a clock was ahead."""
+    return new_key(max([now, *(made_at(key) + timedelta(seconds=1) for key in keys)]))
+
+
+def made_at(key: str) -> datetime:
+    """Return when a key of `new_key` was made; the year 1 for any other key."""
     match = _DATED_KEY.fullmatch(key)
-    return match[1] if match else ""
+    try:
+        return datetime.strptime(match[1], _DATE_FORMAT).replace(tzinfo=UTC) if match else _NO_TIME
+    except ValueError:
+        return _NO_TIME
 
 
 class KeyList(NamedTuple):
@@ -70,18 +81,30 @@ class KeyList(NamedTuple):
     lifetime: str
 
 
-def rotation_advice(key_list: KeyList, key: str) -> str:
-    """Return which step of the rotation comes next, and what to set; `key` is a new one."""
+def rotation_advice(key_list: KeyList, key: str, now: datetime) -> str:
+    """Return which step of the rotation comes next, and what to set; `key` is one of `newer_key`."""
     count = len(key_list.keys)
     if count == 0:
         return _first_key(key_list, key)
     if count == 1:
         return _step_1(key_list, key)
-    dates = [made_at(each) for each in key_list.keys]
-    newest = dates.index(max(dates))
-    if not dates[newest] or dates.count(dates[newest]) > 1:
-        return _unknown_step(key_list)
+    times = [made_at(each) for each in key_list.keys]
+    newest = times.index(max(times))
+    reason = _why_unknown(times, newest, now)
+    if reason:
+        return _unknown_step(key_list, reason)
     return _step_3(key_list) if newest == 0 else _step_2(key_list, newest)
+
+
+def _why_unknown(times: Sequence[datetime], newest: int, now: datetime) -> str:
+    """Return why the newest time may not be that of the newest key; empty if it is.
+
+    A time in the future beside one of the past: their clocks differ. If all are ahead, their order counts.
+    """
+    if times[newest] == _NO_TIME or times.count(times[newest]) > 1:
+        return _NO_TIMES
+    is_mixed = any(_NO_TIME < time <= now for time in times)
+    return _TIME_AHEAD.format(number=newest + 1) if times[newest] > now and is_mixed else ""
 
 
 def _first_key(key_list: KeyList, key: str) -> str:
@@ -111,9 +134,9 @@ def _step_3(key_list: KeyList) -> str:
     )
 
 
-def _unknown_step(key_list: KeyList) -> str:
+def _unknown_step(key_list: KeyList, reason: str) -> str:
     return _UNKNOWN_STEP.format(
-        setting=key_list.setting, count=len(key_list.keys), lifetime=key_list.lifetime
+        setting=key_list.setting, count=len(key_list.keys), reason=reason, lifetime=key_list.lifetime
     )
 
 

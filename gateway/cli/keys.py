@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.key_rotation import KeyList, new_key, rotation_advice
+from gateway.cli.key_rotation import KeyList, new_key, newer_key, rotation_advice
 from gateway.cli.options import CommandWithExamples, config_option, load_settings
 from gateway.settings import Settings
 from gateway.settings.environment import variable_of_setting
@@ -44,8 +44,8 @@ def rotate(setting: str, config: Path | None) -> None:
     Reads the present configuration, changes nothing, and prints no key that exists; step 1 prints a new one.
     Run it again after each step (docs/upgrade.md).
     """
-    settings = load_settings(config)
-    click.echo(rotation_advice(_key_list(settings, setting), new_key(datetime.now(UTC))))
+    key_list, now = _key_list(load_settings(config), setting), datetime.now(UTC)
+    click.echo(rotation_advice(key_list, newer_key(key_list.keys, now), now))
 
 
 def _key_list(settings: Settings, setting: str) -> KeyList:

@@ -1,5 +1,6 @@
 """Commands `keys new` and `keys rotate`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from click.testing import CliRunner
 from support.secrets import OTHER_SECRET, SECRET
 
 from gateway.cli.commands import main
+from gateway.cli.key_rotation import new_key
 from gateway.settings import Admin, Cache, Paging
 
 
@@ -40,6 +42,11 @@ def test_rotation_reads_file_and_environment(
     monkeypatch.setenv(variable, f'["{SECRET}"]')
     assert f"{variable}='[" in run("rotate", f"{setting}.keys", "--config", str(file))[1]
     assert SECRET not in output
+
+
+def test_new_key_is_newer_than_a_future_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_CACHE__KEYS", f'["{new_key(datetime(2099, 1, 1, tzinfo=UTC))}"]')
+    assert '"20990101000001-' in run("rotate", "cache.keys")[1]
 
 
 @pytest.mark.parametrize("setting", ["paging", "cache"])
