@@ -14,7 +14,7 @@ from support.secrets import SECRET
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 
-PAGES = ("/admin/", "/admin/practices", f"/admin/practices/{SYDNEY}", "/admin/sign-in")
+PAGES = ("/admin/", "/admin/practices", "/admin/pauses/list", f"/admin/practices/{SYDNEY}", "/admin/sign-in")
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ PAGES = (
     "/admin/practices",
     "/admin/practices?page=5",
     "/admin/practices?page=10",
+    "/admin/pauses/list?page=10",
     f"/admin/practices/{made_up_guid(7)}",
 )
 COSTS = (CostClass.BILLED, CostClass.HIT)

@@ -60,10 +60,11 @@ def _button(action: str, text: str, token: str, fields: dict[str, str], label: s
     )
 
 
-def pause_button(pause: dict[str, Any], root: str, token: str) -> Markup:
-    """Return the button that ends a pause."""
+def pause_button(pause: dict[str, Any], root: str, token: str, page: int = 0) -> Markup:
+    """Return the button that ends a pause, and then shows this page of the list; 0: the first page of all."""
     label = f"End pause {pause['rule']} of {pause['caller'] or pause['site'] or pause['scope']}"
-    return _button(f"{root}admin/pauses/end", "End pause", token, {"pause": pause["pause"]}, label)
+    fields = {"pause": pause["pause"]} | ({"page": str(page)} if page else {})
+    return _button(f"{root}admin/pauses/end", "End pause", token, fields, label)
 
 
 def reset_button(site: str, root: str, token: str) -> Markup:

@@ -6,7 +6,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from gateway.admin.dashboard.charts import charts
-from gateway.admin.dashboard.forms import pause_button, purge_form
+from gateway.admin.dashboard.forms import purge_form
+from gateway.admin.dashboard.pause_list import first_pauses
 from gateway.admin.dashboard.practice_list import practice_table
 from gateway.admin.dashboard.practice_states import with_problem
 from gateway.admin.dashboard.tables import Column, NumberColumn, table
@@ -47,7 +48,7 @@ def overview(parts: Mapping[str, Fields | str], root: str, token: str) -> Markup
         ("practices", "Practices with a problem", "sites", lambda fields: _problems(fields, root)),
         ("today", "Today", "today", _today),
         ("hours", "Last six hours", "history", charts),
-        ("pauses", "Pauses", "pauses", lambda fields: pauses_table(fields, root, token)),
+        ("pauses", "Pauses", "pauses", lambda fields: first_pauses(fields, MAX_ROWS, root, token)),
         ("failures", "Latest failures", "failures", _failures),
         ("spend", "Callers and apps", "today", _spend),
         ("cache", "Cache", "cache", _cache),
@@ -224,24 +225,3 @@ def _cache(fields: Fields) -> Markup:
     ]
     columns = (Column("Type"), *map(NumberColumn, outcomes))
     return problem + _NOTE_HTML.format(note) + table("Outcomes by type", columns, rows, "No request yet.")
-
-
-def pauses_table(fields: Fields, root: str, token: str) -> Markup:
-    """Return the pauses with a button to end each."""
-    rows = [
-        (
-            each["rule"],
-            each["scope"],
-            each["siteName"] or each["upstream"] or NONE,
-            each["caller"] or NONE,
-            each["reason"],
-            time_text(each["since"]),
-            time_text(each["until"]),
-            pause_button(each, root, token),
-        )
-        for each in fields["pauses"][:MAX_ROWS]
-    ]
-    columns = ("Rule", "Applies to", "Practice", "Caller", "Reason", "Since (UTC)", "Until (UTC)", "Action")
-    more = fields["found"] - len(rows)
-    note = _NOTE_HTML.format(f"and {more:,} more, listed by halo-gateway sites") if more else Markup()
-    return table("Pauses", tuple(map(Column, columns)), rows, "Nothing is paused.") + note

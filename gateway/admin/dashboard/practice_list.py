@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -11,7 +10,7 @@ from gateway.admin.dashboard.practice_states import (
     page_count,
     practice_state,
 )
-from gateway.admin.dashboard.tables import Cell, Column, NumberColumn, table
+from gateway.admin.dashboard.tables import Cell, Column, NumberColumn, page_links, table
 from gateway.admin.dashboard.wording import NONE, age_text, count_text, site_label
 
 _COLUMNS = (
@@ -33,8 +32,6 @@ _SEARCH_HTML = Markup(
     '<input id="q" name="q" type="search" value="{}" maxlength="100">\n'
     "<button>Search</button>\n</form>\n<p>{}</p>\n"
 )
-_PAGES_HTML = Markup('<nav aria-label="Pages" class="pages">{}</nav>\n')
-_PAGE_HTML = Markup('<a href="?{}" rel="{}">{}</a> ')
 
 
 def practice_table(sites: Sequence[dict[str, Any]], root: str, now: str, empty: str) -> Markup:
@@ -61,16 +58,5 @@ def practice_list(fields: dict[str, Any], root: str, query: str, number: int) ->
     """Return a page of the practices whose name or GUID contains the query, in the order of the JSON."""
     text = f"{fields['found']:,} of {fields['practices']:,} practices, those with a problem first."
     rows = practice_table(fields["sites"], root, fields["asOf"], "No practice matches.")
-    return _SEARCH_HTML.format(query, text) + rows + _page_links(query, number, page_count(fields["found"]))
-
-
-def _page_links(query: str, number: int, count: int) -> Markup:
-    if count == 1:
-        return Markup()
-    steps = [("prev", number - 1, "Previous page"), ("next", number + 1, "Next page")]
-    links = (
-        _PAGE_HTML.format(urlencode({"q": query, "page": step}), rel, text)
-        for rel, step, text in steps
-        if 1 <= step <= count
-    )
-    return _PAGES_HTML.format(Markup().join((*links, f"Page {number:,} of {count:,}")))
+    links = page_links({"q": query}, number, page_count(fields["found"]))
+    return _SEARCH_HTML.format(query, text) + rows + links

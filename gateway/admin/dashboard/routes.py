@@ -19,6 +19,7 @@ from gateway.admin.dashboard.forms import purge_confirmation, sign_in_form
 from gateway.admin.dashboard.frame import dashboard_page
 from gateway.admin.dashboard.operators_api import ApiError, Fields, OperatorsApi
 from gateway.admin.dashboard.overview import MAX_ROWS, overview
+from gateway.admin.dashboard.pause_list import pause_count, pause_list
 from gateway.admin.dashboard.practice import practice
 from gateway.admin.dashboard.practice_list import practice_list
 from gateway.admin.dashboard.practice_states import PAGE_SIZE, page_count, page_number
@@ -62,6 +63,7 @@ class Dashboard:
             "/admin/": self.show_overview,
             "/admin/practices": self.show_practices,
             "/admin/practices/{site:path}": self.show_practice,
+            "/admin/pauses/list": self.show_pauses,
             "/admin/sign-in": self.show_sign_in,
         }
         forms = {
@@ -107,6 +109,17 @@ class Dashboard:
         body = practice(status, history, today, relative_root(request), self._token(session))
         return self._page(request, session, status["name"], body)
 
+    async def show_pauses(self, request: Request) -> Response:
+        """Return a page of the list of pauses. Raises Refusal, SignInNeeded or ApiError."""
+        session, number = (
+            self.door.require_reader(request),
+            page_number(request.query_params.get("page", "1")),
+        )
+        fields = await self.api.get("/admin/pauses", limit=str(number * PAGE_SIZE))
+        number = min(number, page_count(pause_count(fields)))
+        body = pause_list(fields, number, relative_root(request), self._token(session))
+        return self._page(request, session, "Pauses", body)
+
     async def show_sign_in(self, request: Request) -> Response:
         """Return the form to sign in. Raises Refusal."""
         require_own_page(request)
@@ -141,7 +154,9 @@ class Dashboard:
         session, fields = await self.door.require_change(request)
         result = await self.api.post("/admin/pauses/clear", {"pause": fields.get("pause", "")})
         done = "pause-ended" if result["reset"] else "pause-gone"
-        return self._answer_to_change(request, session, result, f"admin/?done={done}#pauses")
+        number = page_number(fields["page"]) if "page" in fields else 0
+        target = f"pauses/list?page={number}&done={done}" if number else f"?done={done}#pauses"
+        return self._answer_to_change(request, session, result, f"admin/{target}")
 
     async def reset_practice(self, request: Request) -> Response:
         """Close a practice's circuit and end its pauses. Raises Refusal, SignInNeeded or ApiError."""

@@ -1,7 +1,8 @@
 """HTML tables of the dashboard: each has a caption for screen readers, and scrolls by itself."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
@@ -12,6 +13,8 @@ _TABLE_HTML = Markup(
 _HEAD_CELL: Final = Markup('<th scope="col"{}>{}</th>')
 _NUMBER: Final = Markup(' class="right"')
 _NONE_HTML = Markup('<p class="note">{}</p>\n')
+_PAGES_HTML = Markup('<nav aria-label="Pages" class="pages">{}</nav>\n')
+_PAGE_HTML = Markup('<a href="?{}" rel="{}">{}</a> ')
 
 Cell = str | Markup
 
@@ -44,3 +47,16 @@ def _cells(columns: Sequence[Column], row: Sequence[Cell]) -> Iterable[str]:
     for number, (column, cell) in enumerate(zip(columns, row, strict=True)):
         name = 'th scope="row"' if number == 0 else "td"
         yield f"<{name}{column.attributes}>{escape(cell)}</{name[:2]}>"
+
+
+def page_links(parameters: Mapping[str, str], number: int, count: int) -> Markup:
+    """Return the links to the pages before and after one of several, with the parameters of this one."""
+    if count == 1:
+        return Markup()
+    steps = [("prev", number - 1, "Previous page"), ("next", number + 1, "Next page")]
+    links = (
+        _PAGE_HTML.format(urlencode({**parameters, "page": step}), rel, text)
+        for rel, step, text in steps
+        if 1 <= step <= count
+    )
+    return _PAGES_HTML.format(Markup().join((*links, f"Page {number:,} of {count:,}")))

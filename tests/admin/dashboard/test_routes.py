@@ -1,16 +1,18 @@
 """Pages of the dashboard, what their forms do, and who may use them."""
 
+import re
+
 import pytest
 from structlog.testing import capture_logs
 from support.dashboard_pages import KEY, NOW, SAME_ORIGIN, SESSION, SIGNED_IN, DashboardPages
 from support.operators import TOKEN
-from support.site_json import DATES, GUID, SINCE, site_json
+from support.site_json import DATES, GUID, PAUSE, SINCE, site_json
 
 from gateway.admin.dashboard.sessions import COOKIE_NAME, session_of
 
 pytestmark = pytest.mark.anyio
 
-PAGES = ("/admin/", "/admin/practices", "/admin/practices/harbour")
+PAGES = ("/admin/", "/admin/practices", "/admin/practices/harbour", "/admin/pauses/list")
 FORMS = {
     "/admin/pauses/end": {"pause": "site:quota"},
     "/admin/practices/reset": {"site": GUID},
@@ -19,6 +21,10 @@ FORMS = {
     "/admin/sign-out": {},
 }
 CROSS_SITE = {"sec-fetch-site": "cross-site", "origin": "http://evil.example"}
+
+
+def pauses_json(names: list[str]) -> dict[str, object]:
+    return {"asOf": SINCE, "found": len(names), "pauses": [PAUSE | {"pause": name} for name in names]}
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -233,6 +239,26 @@ async def test_page_says_whether_there_was_a_pause(reset: list[str], word: str) 
     response = await pages.post("/admin/pauses/end", pause="a:b")
     assert response.headers["location"] == f"../../admin/?done={word}#pauses"
     assert "was not in effect" in (await pages.get("/admin/?done=pause-gone")).text
+
+
+async def test_each_pause_has_a_button_on_some_page() -> None:
+    pages = DashboardPages()
+    names = [f"caller:{number:03}" for number in range(226)]
+    pages.group.answers["/admin/pauses"] = pauses_json(names)
+    assert '<a href="../admin/pauses/list">All 226 pauses</a>' in (await pages.get("/admin/")).text
+    shown: list[str] = []
+    for number, last in ((1, "100"), (2, "200"), (3, "300")):
+        text = (await pages.get(f"/admin/pauses/list?page={number}")).text
+        assert pages.group.reads[-1] == ("/admin/pauses", {"limit": last})
+        shown += re.findall(r'name="pause" value="([^"]+)"', text)
+    assert shown == names
+    assert "Page 3 of 3" in (await pages.get("/admin/pauses/list?page=9")).text
+
+
+@pytest.mark.parametrize(("page", "shown"), [("2", "2"), ("x&done=reset", "1")])
+async def test_end_of_a_pause_shows_its_page_again(page: str, shown: str) -> None:
+    response = await DashboardPages().post("/admin/pauses/end", pause="a:b", page=page)
+    assert response.headers["location"] == f"../../admin/pauses/list?page={shown}&done=pause-gone"
 
 
 async def test_form_of_another_type_or_too_large_is_refused() -> None:
