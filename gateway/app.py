@@ -96,7 +96,7 @@ def create_app(
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
     operations = operations_of(runtime, [chain for mount in mounts for chain in mount.chains])
     runtime.metrics.register_state(operations.read_metrics)
-    runtime.metrics.register_state(readiness_reader({**runtime.checks, **runtime.warnings}))
+    runtime.metrics.register_state(readiness_reader(runtime.checks, runtime.warnings))
     app_reports = AppReports(runtime.ledger.rows_by_app, prices_of(settings), runtime.app_usage.statuses)
     day_source = DaySource(runtime.ledger.day_sums, usual_zone(settings))
     admin = operations.admin_endpoints(

@@ -73,15 +73,33 @@ def test_nobody_is_an_administrator_of_grafana() -> None:
     assert environment["GF_AUTH_BASIC_ENABLED"] == "false"
 
 
-def test_prometheus_scrapes_every_gateway_of_the_project() -> None:
-    file = ROOT / "deploy" / "observability" / "prometheus" / "prometheus.yml"
+@pytest.mark.parametrize(
+    ("suffix", "names"), [("", ["gateway"]), ("-replicas", ["gateway", "replica-1", "replica-2"])]
+)
+def test_prometheus_expects_every_gateway_that_runs(suffix: str, names: list[str]) -> None:
+    """By fixed targets: a name that no address has any more would be no target, and raise no alert."""
+    file = ROOT / "deploy" / "observability" / "prometheus" / f"prometheus{suffix}.yml"
     (scrape,) = yaml.safe_load(file.read_text(encoding="utf-8"))["scrape_configs"]
-    (lookup,) = scrape["dns_sd_configs"]
-    assert sorted(lookup["names"]) == sorted(GATEWAYS)
-    assert {port for name in GATEWAYS for port in COMPOSE["services"][name]["ports"]} == {
-        "127.0.0.1:8080:8080", "127.0.0.1:8081:8080", "127.0.0.1:8082:8080",
-    }  # fmt: skip
-    assert lookup["port"] == 8080
+    assert scrape == {
+        "job_name": "halo-gateway",
+        "static_configs": [{"targets": [f"{name}:8080" for name in names]}],
+    }
+    services = COMPOSE["services"]
+    running = [name for name in GATEWAYS if suffix or not services[name].get("profiles")]
+    assert running == names
+    assert {port for name in names for port in services[name]["ports"]} == {
+        f"127.0.0.1:{8080 + number}:8080" for number in range(len(names))
+    }
+
+
+def test_prometheus_expects_the_replicas_with_their_keys() -> None:
+    (option,) = [each for each in COMPOSE["services"]["prometheus"]["command"] if "config.file" in each]
+    choice = "${GATEWAY_CACHE_KEYS:+-replicas}"
+    assert option == f"--config.file=/etc/prometheus/prometheus{choice}.yml"
+    replicas = [name for name in GATEWAYS if "redis" in COMPOSE["services"][name].get("profiles", ())]
+    for name in replicas:
+        environment = COMPOSE["services"][name]["environment"]
+        assert environment["HALO_GATEWAY_CACHE__KEYS"] == "${GATEWAY_CACHE_KEYS:-}"
 
 
 def test_grafana_finds_prometheus_and_the_dashboards() -> None:

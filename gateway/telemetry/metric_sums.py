@@ -26,6 +26,7 @@ GAUGE_RULES: Final[Mapping[str, Combine]] = {
     "process_max_fds": min,
     "process_open_fds": max,  # the limit is that of each process
     "readiness_problem": max,
+    "ready": min,
     "retries_last_hour": max,
     "shared_store_down": max,
 }

@@ -9,6 +9,9 @@ from prometheus_client.registry import Collector
 
 from gateway.code_version import code_version
 
+#: Checks by name; each returns the text of its problem, or an empty string.
+ReadinessChecks = Mapping[str, Callable[[], Awaitable[str]]]
+
 #: Digits of the code's digest in a label.
 _CODE_DIGITS = 12
 
@@ -54,15 +57,24 @@ class ClientConnections(Collector):
 
 
 def readiness_reader(
-    checks: Mapping[str, Callable[[], Awaitable[str]]],
+    checks: ReadinessChecks, warnings: ReadinessChecks
 ) -> Callable[[], Awaitable[Callable[[], Iterable[Metric]]]]:
-    """Return a reader of the checks of /readyz, each 1 if it names a problem."""
+    """Return a reader of /readyz: whether it is 200, and each check or warning, 1 if it names a problem."""
 
     async def read() -> Callable[[], Iterable[Metric]]:
-        problems = {name: await check() for name, check in checks.items()}
-        return lambda: [_readiness_family(problems)]
+        failed = {name: await check() for name, check in checks.items()}
+        warned = {name: await check() for name, check in warnings.items() if not failed.get(name)}
+        return lambda: [_ready_family(failed), _readiness_family(failed | warned)]
 
     return read
+
+
+def _ready_family(failed: Mapping[str, str]) -> Metric:
+    return GaugeMetricFamily(
+        "halo_gateway_ready",
+        "1 while /readyz is 200, 0 while it is 503",
+        value=float(not any(failed.values())),
+    )
 
 
 def _readiness_family(problems: Mapping[str, str]) -> Metric:

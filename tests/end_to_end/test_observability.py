@@ -138,6 +138,7 @@ def test_every_alert_is_tested_to_fire_and_to_be_quiet() -> None:
     [
         ("check", "rules", "alerts.yml", "recording.yml"),
         ("check", "config", "prometheus.yml"),
+        ("check", "config", "prometheus-replicas.yml"),
         ("test", "rules", *TEST_FILES),
     ],
     ids=" ".join,

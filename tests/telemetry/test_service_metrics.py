@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 
 from gateway.telemetry.metric_sums import summed_page
-from gateway.telemetry.service_metrics import BuildInfo, ClientConnections, readiness_reader
+from gateway.telemetry.service_metrics import BuildInfo, ClientConnections, ReadinessChecks, readiness_reader
 
 pytestmark = pytest.mark.anyio
 
@@ -41,18 +41,26 @@ def test_connections_are_counted_when_they_are_read() -> None:
     }
 
 
-async def test_check_with_a_problem_is_one() -> None:
+async def test_only_a_failed_check_makes_it_unready() -> None:
     async def problem() -> str:
         return "Zzyzx"
 
     async def no_problem() -> str:
         return ""
 
-    families = (await readiness_reader({"store": problem, "ledger": no_problem})())()
-    assert samples_of(families) == {
+    async def readiness(checks: ReadinessChecks, warnings: ReadinessChecks) -> dict[str, float]:
+        return samples_of((await readiness_reader(checks, warnings)())())
+
+    assert await readiness({"shutdown": no_problem}, {"store": problem, "ledger": no_problem}) == {
+        "halo_gateway_ready": 1,
+        "halo_gateway_readiness_problem shutdown": 0,
         "halo_gateway_readiness_problem store": 1,
         "halo_gateway_readiness_problem ledger": 0,
     }
+    required = {"halo_gateway_ready": 0, "halo_gateway_readiness_problem ledger": 1}
+    assert await readiness({"ledger": problem}, {"ledger": problem}) == required
+    begins = {"halo_gateway_ready": 1, "halo_gateway_readiness_problem ledger": 1}
+    assert await readiness({"ledger": no_problem}, {"ledger": problem}) == begins
 
 
 def test_page_has_connections_of_the_server(pair: Pair) -> None:
@@ -69,6 +77,12 @@ def test_page_of_workers_shows_the_fullest() -> None:
     page = summed_page(pages).decode()
     assert "halo_gateway_client_connections 1009.0\n" in page
     assert "halo_gateway_client_connections_used_ratio 1.0\n" in page
+
+
+def test_one_unready_worker_makes_the_page_unready() -> None:
+    page = b"# TYPE halo_gateway_ready gauge\nhalo_gateway_ready %d.0\n"
+    assert b"halo_gateway_ready 0.0\n" in summed_page([page % 1, page % 0, page % 1])
+    assert b"halo_gateway_ready 1.0\n" in summed_page([page % 1, page % 1])
 
 
 def test_sum_of_workers_is_one_build_and_all_connections() -> None:
