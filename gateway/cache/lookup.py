@@ -84,6 +84,11 @@ class CacheLookup:
         """Whether the caller was not refused since a response was requested."""
         return requested_at > self.access.refused_at
 
+    def may_share(self, requested_at: float, asked_at: float) -> bool:
+        """Whether a request of this time may share what another replica requested, none with `no-cache`."""
+        age = max(0.0, asked_at - requested_at)
+        return age < self.joinable_age and self.is_accessible(requested_at)
+
     @property
     def fetch_key(self) -> str:
         """Key of the fetch that this request may join: a caller without access joins only its own."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -151,18 +151,19 @@ class ResponseCache:
     ) -> tuple[FetchResult, bool]:
         """Fetch once for all concurrent requests; return the result and whether another request fetched it.
 
-        A failure that concerns only the other caller is not shared: this caller fetches for itself.
+        What does not apply to this request is not shared: it fetches for itself, and waits for nobody again.
         """
-        fetched, is_joined = await self._run_single_flight(lookup, lookup.fetch_key, entry)
-        if is_joined and not fetched.applies_to(lookup.caller_fingerprint):
-            fetched, is_joined = await self._run_single_flight(lookup, lookup.own_fetch_key, entry)
+        asked_at, fetch = self._now().timestamp(), partial(self._store.fetch, lookup, entry)
+        fetched, is_joined = await self._run_single_flight(lookup, lookup.fetch_key, fetch)
+        if is_joined and not fetched.applies_to(lookup, asked_at):
+            fetch_alone = partial(self._store.fetch_alone, lookup)
+            fetched, is_joined = await self._run_single_flight(lookup, lookup.own_fetch_key, fetch_alone)
         return fetched, is_joined or fetched.is_collapsed
 
     async def _run_single_flight(
-        self, lookup: CacheLookup, key: str, entry: StoredResponse | None
+        self, lookup: CacheLookup, key: str, fetch: Callable[[], Awaitable[FetchResult]]
     ) -> tuple[FetchResult, bool]:
-        fetch, version = partial(self._store.fetch, lookup, entry), self._version_function(lookup)
-        return await self._fetches.run(key, fetch, version, lookup.joinable_age)
+        return await self._fetches.run(key, fetch, self._version_function(lookup), lookup.joinable_age)
 
     def _stored_response(self, lookup: CacheLookup, entry: StoredResponse, detail: str = "") -> FhirResponse:
         age = self._age_of(entry)

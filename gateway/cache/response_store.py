@@ -33,23 +33,32 @@ from gateway.stores.lock import LeaderElection
 class FetchResult:
     """Result of a fetch: a response, or the failure.
 
-    `caller_fingerprint`: the caller that started it. `is_collapsed`: another replica fetched it.
+    `caller_fingerprint`: the caller that started it. `collapsed_at`: when another replica requested it, in
+    seconds since 1970; None if this one did.
     """
 
     response: FhirResponse | Failure
     caller_fingerprint: str
     is_stored: bool = False
-    is_collapsed: bool = False
+    collapsed_at: float | None = None
 
-    def applies_to(self, caller_fingerprint: str) -> bool:
-        """Whether a caller may share the result.
+    @property
+    def is_collapsed(self) -> bool:
+        """Whether another replica fetched it."""
+        return self.collapsed_at is not None
 
-        A failure before the query, and a job (202), concern only the caller that started the fetch.
+    def applies_to(self, lookup: CacheLookup, asked_at: float) -> bool:
+        """Whether a request of this time that joined the fetch of another may share the result.
+
+        A failure before the query, and a job (202), concern only the caller that started the fetch. What
+        another replica requested earlier may be too old for the request.
         """
         response = self.response
         is_job = isinstance(response, FhirResponse) and response.status == HTTPStatus.ACCEPTED
         has_run = isinstance(response, FhirResponse) or response.kind.may_have_run
-        return (has_run and not is_job) or caller_fingerprint == self.caller_fingerprint
+        is_own = lookup.caller_fingerprint == self.caller_fingerprint
+        is_young = self.collapsed_at is None or lookup.may_share(self.collapsed_at, asked_at)
+        return is_young and (is_own or (has_run and not is_job))
 
 
 class _Moment(NamedTuple):
@@ -108,6 +117,10 @@ class ResponseStore:
             lambda has_waited: self._fetch_from_upstream(lookup, None if has_waited else moment),
         )
 
+    async def fetch_alone(self, lookup: CacheLookup) -> FetchResult:
+        """Fetch from the upstream without a wait for other replicas."""
+        return await self._fetch_from_upstream(lookup)
+
     async def _find_newer(self, lookup: CacheLookup, requested_after: float) -> FetchResult | None:
         stored = await self.get(lookup)
         if (
@@ -116,7 +129,7 @@ class ResponseStore:
             or not is_hit(lookup, stored, stored.age(self._timestamp))
         ):
             return None
-        return FetchResult(stored.response, lookup.caller_fingerprint, is_stored=True, is_collapsed=True)
+        return FetchResult(stored.response, lookup.caller_fingerprint, True, stored.requested_at)
 
     async def _moment_of(self, lookup: CacheLookup) -> _Moment:
         """Return the time and the counters now, before an upstream request."""

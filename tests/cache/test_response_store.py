@@ -61,9 +61,35 @@ class Replica:
 
 
 async def test_job_is_not_shared_with_another_caller() -> None:
-    job = FetchResult(FhirResponse(202), "one")
-    assert (job.applies_to("one"), job.applies_to("other")) == (True, False)
-    assert FetchResult(PATIENT, "one").applies_to("other")
+    lookup = Replica(MemoryStore()).lookup()
+    own, other = lookup.caller_fingerprint, "other"
+    assert FetchResult(FhirResponse(202), own).applies_to(lookup, 0)
+    assert not FetchResult(FhirResponse(202), other).applies_to(lookup, 0)
+    assert FetchResult(PATIENT, other).applies_to(lookup, 0)
+
+
+@pytest.mark.parametrize(
+    ("directive", "age", "refused", "applies"),
+    [
+        ("max-stale", 50, -1, True),
+        ("max-stale", 61, -1, False),
+        ("max-age=2", 1.9, -1, True),
+        ("max-age=2", 2, -1, False),
+        ("min-fresh=50", 9, -1, True),
+        ("min-fresh=50", 11, -1, False),
+        ("no-cache", 0, -1, False),
+        ("no-cache", -1, -1, False),
+        ("max-stale", 5, 94, True),
+        ("max-stale", 5, 95, False),
+    ],
+)
+async def test_result_of_another_replica_is_shared_while_young(
+    directive: str, age: float, refused: float, *, applies: bool
+) -> None:
+    lookup = Replica(MemoryStore()).lookup(("cache-control", directive))
+    lookup = replace(lookup, access=Access(refused_at=refused))
+    fetched = FetchResult(PATIENT, lookup.caller_fingerprint, collapsed_at=100 - age)
+    assert fetched.applies_to(lookup, 100) is applies
 
 
 async def test_age_counts_from_upstream_request() -> None:
