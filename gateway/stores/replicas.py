@@ -150,6 +150,8 @@ class ReplicaTable:
 
     async def __aenter__(self) -> Self:
         await self._take_place()
+        if not self._is_store_down():  # before it serves: changes elsewhere must wait for this process, too
+            await self._beat_once()
         self._task = asyncio.get_running_loop().create_task(self._beat_forever())
         return self
 
@@ -173,11 +175,12 @@ class ReplicaTable:
                 if count % _BEATS_PER_READING == 0:
                     await self._take_place()
                     await self._learn_names(await self._read_beats(range(PLACES)))
-                await self._set_beat(_FURTHER if self._place is None else _beat(self._place))
+                await self._beat_once()
                 count += 1
             await asyncio.sleep(self._beat_seconds)
 
-    async def _set_beat(self, name: str) -> None:
+    async def _beat_once(self) -> None:
+        name = _FURTHER if self._place is None else _beat(self._place)
         await self._store.increment(name, _milliseconds() - await self._read_beat(name), FORGET_SECONDS)
 
     async def _take_place(self) -> None:

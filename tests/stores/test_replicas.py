@@ -35,6 +35,21 @@ async def test_change_reaches_all_that_use_the_store() -> None:
             assert (sorted(reach.reached), reach.missed) == (["a", "b", "c"], ())
 
 
+class SlowStore(MemoryStore):
+    """A store that takes its time."""
+
+    async def increment(self, name: str, amount: int, seconds: float) -> int:
+        await asyncio.sleep(0.001)
+        return await super().increment(name, amount, seconds)
+
+
+async def test_replica_is_known_from_its_start() -> None:
+    store = SlowStore()
+    replicas = [Replica(store, name).table for name in ("a", "b", "c")]
+    async with replicas[0], replicas[1], replicas[2]:
+        assert sorted((await replicas[2].check_reach()).reached) == ["a", "b", "c"]
+
+
 async def test_replica_in_its_own_memory_is_silent_until_it_returns() -> None:
     async with AsyncExitStack() as stack:
         first, second = await replicas_on(MemoryStore(), stack, "a", "b")
