@@ -28,6 +28,9 @@ _log = structlog.get_logger()
 #: App and period -> queries, bytes.
 _Usage = dict[tuple[str, str], tuple[int, int]]
 _NONE: Final = (0, 0)
+#: Last days and months of an app that stay in memory: besides the current ones those of a clock ahead.
+_KEPT_DAYS: Final = 4
+_KEPT_MONTHS: Final = 3
 #: Seconds that the end of the process waits for a notice that is being claimed.
 _STOP_SECONDS: Final = 0.5
 
@@ -75,7 +78,8 @@ class AppUsage:
         first_month = _month_of(earliest_day(now))
         with self._lock:
             self._other_usage = usage
-            self._own_usage = {key: own for key, own in self._own_usage.items() if key[1] >= first_month}
+            kept = _kept_periods({period for _, period in self._own_usage}, first_month)
+            self._own_usage = {key: own for key, own in self._own_usage.items() if key[1] in kept}
             for app, _ in usage:
                 self._zones_to_check[app].add(self._zone)
 
@@ -177,6 +181,14 @@ def _log_notice(notice: BudgetNotice) -> None:
         limit=notice.status.limit,
         period=period,
     )
+
+
+def _kept_periods(periods: set[str], first_month: str) -> set[str]:
+    """Return the periods since a month, and the last ones: to them a clock that was ahead goes back."""
+    months = sorted(period for period in periods if period == _month_of(period))
+    days = sorted(periods.difference(months))
+    since = {period for period in periods if period >= first_month}
+    return since.union(days[-_KEPT_DAYS:], months[-_KEPT_MONTHS:])
 
 
 def _day_at(now: datetime, zone: tzinfo) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from threading import RLock
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 from cachetools import LRUCache
@@ -35,6 +35,8 @@ _SAMPLE_INTERVAL = timedelta(minutes=5)
 #: Maximum numbers of sites in memory, and of sites that no upstream has confirmed: clients make up GUIDs, and
 #: those take no place of a site with a name. The least recently used is dropped first.
 _MAX_SITES, _MAX_UNPROVED_SITES = 10_000, 1_000
+#: Days of a site in memory besides the current one: two that a clock ahead had, and the one before.
+_OTHER_DAYS: Final = 3
 
 
 class CapStatus(NamedTuple):
@@ -54,7 +56,7 @@ class CapStatus(NamedTuple):
 class _SiteDay:
     """One day of a site, to its midnight; `usage` includes `other_usage`, that of other processes.
 
-    `replaced`: the day before it, to which a clock that was ahead goes back.
+    `others`: days before it, to which a clock that was ahead goes back, the last one first.
     """
 
     attribution: Attribution
@@ -64,15 +66,14 @@ class _SiteDay:
     ends_at: datetime
     usage: Usage
     other_usage: tuple[int, int]
-    replaced: "_SiteDay | None" = None
+    others: "tuple[_SiteDay, ...]" = ()
     samples: deque[Usage] = field(default_factory=deque)
     logged_events: set[str] = field(default_factory=set)
 
     def day_at(self, now: datetime) -> "_SiteDay | None":
-        """Return this day or the replaced one, whichever contains a time; None if neither does."""
-        if self.begins_at <= now < self.ends_at:
-            return self
-        return self.replaced and self.replaced.day_at(now)
+        """Return this day or another one, whichever contains a time; None if none does."""
+        days = (self, *self.others)
+        return next((day for day in days if day.begins_at <= now < day.ends_at), None)
 
     def add(self, now: datetime, queries: int, octets: int) -> None:
         while self.samples and self.samples[-1].measured_at > now:
@@ -206,10 +207,11 @@ class DailyUsage:
         return day
 
     def _replace_day(self, stored: _SiteDay | None, day: _SiteDay, attribution: Attribution) -> None:
-        """Store a day of a site, and with it the one that it replaces, but none before that."""
+        """Store a day of a site, and with it the last ones before it."""
         if stored is not None:
-            stored.replaced = None
-        day.replaced, day.attribution = stored, self._named_by_guid(attribution)
+            others = [each for each in (stored, *stored.others) if each is not day]
+            stored.others, day.others = (), tuple(others[:_OTHER_DAYS])
+        day.attribution = self._named_by_guid(attribution)
         is_unproved = attribution.is_unproved_site and attribution.site not in self._days
         (self._unproved_days if is_unproved else self._days)[attribution.site] = day
 

@@ -31,6 +31,9 @@ _Amounts = tuple[int, int]
 _ONE_DAY = timedelta(days=1)
 #: Days that are current at a time somewhere: two; and two of a clock that is ahead.
 _KEPT_DAYS: Final = 4
+#: Months, likewise: one, and two of a clock that is ahead. Length of the ISO text of one.
+_KEPT_MONTHS: Final = 3
+_MONTH_LENGTH: Final = len("2026-07")
 #: Seconds for which Redis may be down, or another process lock the file, before that is a lasting problem.
 OUTAGE_SECONDS: Final = 10.0
 #: Seconds in which the last counts are written, and between looks of a waiting read whether the ledger ends.
@@ -213,7 +216,8 @@ class Ledger:
             return
         self._usage_listener(_without_own(usage, self._own_usage))
         if self._app_listener is not None:
-            self._own_app_usage = _usage_since(self._own_app_usage, earliest_day(now))
+            first_day = min([earliest_day(now), *_newest_months(self._own_app_usage)])
+            self._own_app_usage = _usage_since(self._own_app_usage, first_day)
             apps = self._backend.app_usage(earliest_day(now))
             self._app_listener(_without_own(apps, self._own_app_usage))
 
@@ -239,6 +243,11 @@ def _usage_since(usage: dict[_UsageKey, _Amounts], since: str) -> dict[_UsageKey
 def _newest_days(usage: dict[_UsageKey, _Amounts]) -> list[str]:
     """ISO days of the last counts, whose own usage is kept: to them a clock that was ahead goes back."""
     return sorted({day for _, day in usage})[-_KEPT_DAYS:]
+
+
+def _newest_months(usage: dict[_UsageKey, _Amounts]) -> list[str]:
+    """ISO months of the last counts, whose days are kept, for budgets of months."""
+    return sorted({day[:_MONTH_LENGTH] for _, day in usage})[-_KEPT_MONTHS:]
 
 
 def _without_own(

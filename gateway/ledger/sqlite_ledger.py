@@ -104,7 +104,8 @@ class SqliteLedger:
         self._retention_modifier = f"-{retention_days} days"
         self._connection: sqlite3.Connection | None = None
         self._file_id: FileId = None
-        self._seen_version: int | None = None
+        #: Version of the file, and first day, of the last look at others' usage.
+        self._seen: tuple[int, str] | None = None
 
     def add_counts(self, counts: Counts) -> None:
         """Add counts, all or none."""
@@ -144,12 +145,12 @@ class SqliteLedger:
             return file.execute(_CLAIM, (notice,)).rowcount > 0
 
     def billable_usage(self, since: str) -> BillableUsage | None:
-        """Billable usage by site and day; None if no other process has written since the last call."""
+        """Billable usage by site and day; None if no other process has written since the same call."""
         file = self._open_connection()
         ((version,),) = file.execute("PRAGMA data_version")
-        if version == self._seen_version:
+        if self._seen == (version, since):
             return None
-        self._seen_version = version
+        self._seen = version, since
         records = file.execute(_SELECT_BILLABLE, (since,))
         return {(site, day): (queries, octets) for site, day, queries, octets in records}
 
@@ -167,7 +168,7 @@ class SqliteLedger:
         """Close the file, or drop the rows in memory."""
         if self._connection is not None:
             self._connection.close()
-            self._connection = self._seen_version = None
+            self._connection = self._seen = None
 
     def _delete_old_days(self, file: sqlite3.Connection) -> None:
         today = self._now().astimezone(UTC).date().isoformat()

@@ -118,6 +118,17 @@ def test_earlier_months_are_forgotten() -> None:
     assert len(usage._own_usage) < 40
 
 
+@pytest.mark.parametrize("days", [1, 31, 62, 900])
+def test_clock_that_was_ahead_keeps_use_of_day_and_month(days: int) -> None:
+    usage, ahead = usage_of(board=AppBudget({"queries_per_day": 10, "queries_per_month": 100})), NOW
+    add(usage, times=5)
+    for ahead in (NOW + timedelta(days=days), NOW + timedelta(days=days + 31)):
+        add(usage, now=ahead)
+        usage.update_from_ledger({}, ahead)
+    usage.update_from_ledger({}, NOW)
+    assert used(usage) == [5, 6 if days == 1 else 5]
+
+
 @dataclass
 class Case:
     """A process with an app and a budget: what it counts passes its ledger."""

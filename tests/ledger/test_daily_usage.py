@@ -246,12 +246,19 @@ def test_status_is_that_of_the_day_of_its_time() -> None:
     assert daily.cap_statuses(NOW - timedelta(days=1)) == []
 
 
-def test_site_has_at_most_two_days_in_memory() -> None:
+def test_clock_that_was_ahead_twice_keeps_usage_of_the_day() -> None:
     daily = daily_usage()
-    for days in range(4):
+    for days in (0, 1, 2, 0):
+        count(daily, 3, start=NOW + timedelta(days=days))
+    assert [status.usage.queries for status in daily.cap_statuses(NOW)] == [6]
+
+
+def test_site_has_at_most_four_days_in_memory() -> None:
+    daily = daily_usage()
+    for days in range(9):
         count(daily, 1, start=NOW + timedelta(days=days))
-    assert daily.cap_statuses(NOW + timedelta(days=1)) == []
-    assert len(daily.cap_statuses(NOW + timedelta(days=2))) == 1
+    in_memory = [bool(daily.cap_statuses(NOW + timedelta(days=days))) for days in range(9)]
+    assert in_memory == [False] * 5 + [True] * 4
 
 
 def test_forecast_leaves_out_what_a_clock_ahead_measured() -> None:

@@ -25,8 +25,10 @@ TODAY = datetime.now(UTC).date().isoformat()
 OTHER_SITE = "0a1b2c3d-0000-4000-8000-00000000000b"
 
 
-def row_key(cost: CostClass = CostClass.BILLED, day: str = TODAY, site: str = GUID) -> LedgerKey:
-    return LedgerKey(day, site, "c0ffee00", "Patient", "read", cost)
+def row_key(
+    cost: CostClass = CostClass.BILLED, day: str = TODAY, site: str = GUID, app: str = ""
+) -> LedgerKey:
+    return LedgerKey(day, site, "c0ffee00", "Patient", "read", cost, app)
 
 
 @pytest.fixture
@@ -125,6 +127,23 @@ def test_own_usage_survives_a_clock_that_was_ahead(path: Path) -> None:
         other.rows()
     own.rows()
     assert usages[-1][GUID, TODAY] == (3, 30)
+    own.close()
+    other.close()
+
+
+def test_usage_of_apps_survives_a_clock_that_was_ahead(path: Path) -> None:
+    usages: list[dict[tuple[str, str], tuple[int, int]]] = []
+    times = [datetime.now(UTC)]
+    own, other = Ledger(SqliteLedger(path), now=lambda: times[-1]), Ledger(SqliteLedger(path))
+    own.set_usage_listener(lambda _: None)
+    own.follow_apps(lambda usage: usages.append(dict(usage)), lambda _: None)
+    count(other, row_key(app="board"))
+    other.rows()
+    for days in (0, 40, 0):
+        times.append(times[0] + timedelta(days=days))
+        count(own, row_key(day=times[-1].date().isoformat(), app="board"))
+        own.rows()
+    assert usages[-1]["board", TODAY] == (1, 10)
     own.close()
     other.close()
 
