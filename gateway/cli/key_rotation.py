@@ -43,6 +43,10 @@ _UNKNOWN_STEP: Final = """\
 If the LAST key is the new one, and ALL replicas have it, step 2 comes next: move it to the front.
 If the FIRST key is the new one, step 3 comes next: remove the others, once all replicas have had it
 there for {lifetime}."""
+_NOT_ALL_DATED: Final = """
+
+`halo-gateway keys new` did not make all of these keys. If one that it did not make is the new one, do NOT do
+this: move that key to the front if it is not there; remove the others once all replicas have had it there."""
 _NO_TIMES: Final = "`halo-gateway keys new` did not make it."
 _TIME_AHEAD: Final = "the time of\nkey {number} is in the future, so a clock was or is wrong."
 _DATED_KEY: Final = re.compile(r"(2\d{13})-[A-Za-z0-9_-]{43}", re.ASCII)
@@ -93,7 +97,8 @@ def rotation_advice(key_list: KeyList, key: str, now: datetime) -> str:
     reason = _why_unknown(times, newest, now)
     if reason:
         return _unknown_step(key_list, reason)
-    return _step_3(key_list) if newest == 0 else _step_2(key_list, newest)
+    step = _step_3(key_list) if newest == 0 else _step_2(key_list, newest)
+    return step + (_NOT_ALL_DATED if _NO_TIME in times else "")
 
 
 def _why_unknown(times: Sequence[datetime], newest: int, now: datetime) -> str:

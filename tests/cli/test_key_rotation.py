@@ -80,6 +80,12 @@ def test_key_without_a_time_tells_nothing_of_clocks() -> None:
     assert advice(SECRET, future).startswith("Step 2 of 3")
 
 
+@pytest.mark.parametrize("keys", [(NEW, SECRET), (SECRET, NEW), (OLD, SECRET, NEW)])
+def test_key_without_a_time_may_be_the_new_one(keys: tuple[str, ...]) -> None:
+    assert "If one that it did not make is the new one, do NOT do\nthis" in advice(*keys)
+    assert "do NOT" not in advice(OLD, NEW)
+
+
 def test_keys_of_the_environment_are_set_there() -> None:
     text = advice(OLD, variable="HALO_GATEWAY_PAGING__KEYS")
     assert re.search(
