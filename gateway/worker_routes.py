@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from gateway.admin.dashboard.practice_states import problems_first
 from gateway.admin.reach import MISSING_WORKERS
+from gateway.admin.requests import NO_STORE_HEADERS
 from gateway.admin.worker_sums import COMBINATIONS, CombineResponses, summed_statistics, worst_sites
 from gateway.server.siblings import SiblingAnswer, SiblingRequest
 from gateway.server.worker import Worker
@@ -34,6 +35,9 @@ _RECEIVE_SECONDS: Final = 0.05
 #: Parameters of a page of a list, its `offset` and its `limit`, and the largest limit.
 _PAGE: Final = re.compile("(0|[1-9][0-9]{0,8}) ([1-9][0-9]{0,8})")
 _MAX_LIMIT: Final = 999_999_999
+#: Statuses of a worker that has done what it was asked, or has nothing to do: it refuses a practice of which
+#: it knows nothing, while a sibling may have its circuit.
+_DONE: Final = frozenset({httpx.codes.OK, httpx.codes.BAD_REQUEST})
 #: Beyond this many bytes a body is no request of an operator.
 _MAX_BODY: Final = 10_000
 
@@ -116,28 +120,24 @@ class WorkerRoutes:
         body = await request.body()
         whole = _from_the_first_row(request) if combine is worst_sites else request
         own: Response = await endpoint(whole)
-        if own.status_code != httpx.codes.OK:
+        if own.status_code not in _DONE:
             return own
         answers = await self.worker.siblings.ask(_passed_request(whole, body))
-        bodies = {
-            number: answer.body
-            for number, answer in answers.items()
-            if answer and answer.status == httpx.codes.OK
-        }
-        combined = combine([msgspec.json.decode(body) for body in (bytes(own.body), *bodies.values())])
+        of_all = (SiblingAnswer(own.status_code, bytes(own.body)), *answers.values())
+        bodies = [answer.body for answer in of_all if answer and answer.status == httpx.codes.OK]
+        if not bodies:
+            return own
+        combined = combine([msgspec.json.decode(body) for body in bodies])
         combined = _rows_of_page(combined, request.query_params)
         missing = [number for number, answer in answers.items() if not _has_answered(answer)]
         if request.method == "POST" and missing:
             combined = {**combined, MISSING_WORKERS: missing}
-        return _with_body(own, msgspec.json.encode(combined))
+        content = msgspec.json.encode(combined)
+        return Response(content, headers=NO_STORE_HEADERS, media_type="application/json")
 
 
 def _has_answered(answer: SiblingAnswer | None) -> bool:
-    """Whether a sibling has done what it was asked, or has nothing left to do.
-
-    Who shares the answering worker's reset may no longer know the practice, and refuses it.
-    """
-    return answer is not None and answer.status in {httpx.codes.OK, httpx.codes.BAD_REQUEST}
+    return answer is not None and answer.status in _DONE
 
 
 def _from_the_first_row(request: Request) -> Request:

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Route
 from support.operators import TOKEN, route_response
+from support.requests import NOW
 from support.site_status import GUID, OFFLINE, QUIET, STRANGE, FaultyUpstream
 
 from gateway.admin.endpoints import AdminEndpoints
+from gateway.admin.requests import SiteNames
+from gateway.admin.sites import SiteEndpoints
 from gateway.server.siblings import SiblingAnswer, SiblingRequest
 from gateway.worker_routes import WorkerRoutes
 
@@ -24,8 +28,14 @@ def worker_of(number: int, halo: FaultyUpstream, *others: WorkerRoutes) -> Worke
     worker: Any = SimpleNamespace(
         number=number, siblings=SimpleNamespace(ask=ask), pages=SimpleNamespace(read=lambda _: b"")
     )
-    routes = AdminEndpoints(TOKEN, [halo.endpoints]).shared_port_routes()
-    return WorkerRoutes(worker, Starlette(routes=routes), has_shared_store=False)
+    return WorkerRoutes(worker, Starlette(routes=routes_of(halo)), has_shared_store=False)
+
+
+def routes_of(halo: FaultyUpstream) -> list[Route]:
+    """Routes of one worker, which knows the practices that this upstream has seen."""
+    names = SiteNames(is_served=lambda _: False, has_state=halo.status_reader.has_state)
+    group = SiteEndpoints(halo.status_reader, names, lambda: NOW)
+    return AdminEndpoints(TOKEN, [group]).shared_port_routes()
 
 
 async def test_page_of_all_workers_has_the_worst_of_all_first() -> None:
@@ -35,7 +45,7 @@ async def test_page_of_all_workers_has_the_worst_of_all_first() -> None:
     await second.fail_once(OFFLINE, guid=QUIET)
     await second.fail_once(OFFLINE, guid=GUID)
     asked = worker_of(1, first, worker_of(2, second))
-    routes = asked.with_sums(AdminEndpoints(TOKEN, [first.endpoints]).shared_port_routes())
+    routes = asked.with_sums(routes_of(first))
 
     async def rows(query: str) -> list[str]:
         response = await route_response(routes, "GET", f"/admin/sites?view=brief{query}")
@@ -51,3 +61,16 @@ async def test_page_of_all_workers_has_the_worst_of_all_first() -> None:
     for query in ("limit=01&offset=1", "limit=1&offset=x", "offset=1"):
         response = await route_response(routes, "GET", f"/admin/sites?view=brief&{query}")
         assert response.status_code == 400
+
+
+async def test_practice_that_only_a_sibling_knows_is_reset() -> None:
+    asked, knowing = FaultyUpstream(), FaultyUpstream()
+    await knowing.fail_once(OFFLINE, guid=STRANGE)
+    worker = worker_of(1, asked, worker_of(2, knowing))
+    routes = worker.with_sums(routes_of(asked))
+    path = f"/admin/sites/{STRANGE}/reset"
+    response = await route_response(routes, "POST", path)
+    assert (response.status_code, response.json()["reset"]) == (200, ["circuit"])
+    assert "missingWorkers" not in response.json()
+    unknown = await route_response(routes, "POST", path.replace("ffffffff", "eeeeeeee"))
+    assert (unknown.status_code, "reset" in unknown.json()) == (400, False)
