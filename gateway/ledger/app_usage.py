@@ -17,10 +17,12 @@ from gateway.ledger.budgets import (
     BudgetNotice,
     BudgetStatus,
     earliest_day,
+    month_of,
     period_of,
     reset_time,
     used_amount,
 )
+from gateway.ledger.caps import KEPT_DAYS, KEPT_MONTHS
 from gateway.ledger.cost import Attribution, CostClass, counts_against_cap
 from gateway.ledger.counts import AppUsageByDay
 
@@ -28,9 +30,6 @@ _log = structlog.get_logger()
 #: App and period -> queries, bytes.
 _Usage = dict[tuple[str, str], tuple[int, int]]
 _NONE: Final = (0, 0)
-#: Last days and months of an app that stay in memory: besides the current ones those of a clock ahead.
-_KEPT_DAYS: Final = 4
-_KEPT_MONTHS: Final = 3
 #: Seconds that the end of the process waits for a notice that is being claimed.
 _STOP_SECONDS: Final = 0.5
 
@@ -65,7 +64,7 @@ class AppUsage:
             return
         day = _day_at(now, attribution.zone)
         with self._lock:
-            for period in (day, _month_of(day)):
+            for period in (day, month_of(day)):
                 self._own_usage[app, period] = _sum(self._own_usage.get((app, period)), (queries, octets))
             self._zones_to_check[app].add(attribution.zone)
 
@@ -73,9 +72,9 @@ class AppUsage:
         """Set the usage of other and earlier processes, by app and day."""
         usage: _Usage = {}
         for (app, day), amounts in other_usage.items():
-            for period in (day, _month_of(day)) if app in self._budgets else ():
+            for period in (day, month_of(day)) if app in self._budgets else ():
                 usage[app, period] = _sum(usage.get((app, period)), amounts)
-        first_month = _month_of(earliest_day(now))
+        first_month = month_of(earliest_day(now))
         with self._lock:
             self._other_usage = usage
             kept = _kept_periods({period for _, period in self._own_usage}, first_month)
@@ -185,18 +184,14 @@ def _log_notice(notice: BudgetNotice) -> None:
 
 def _kept_periods(periods: set[str], first_month: str) -> set[str]:
     """Return the periods since a month, and the last ones: to them a clock that was ahead goes back."""
-    months = sorted(period for period in periods if period == _month_of(period))
+    months = sorted(period for period in periods if period == month_of(period))
     days = sorted(periods.difference(months))
     since = {period for period in periods if period >= first_month}
-    return since.union(days[-_KEPT_DAYS:], months[-_KEPT_MONTHS:])
+    return since.union(days[-KEPT_DAYS:], months[-KEPT_MONTHS:])
 
 
 def _day_at(now: datetime, zone: tzinfo) -> str:
     return now.astimezone(zone).date().isoformat()
-
-
-def _month_of(day: str) -> str:
-    return period_of("queries_per_month", day)
 
 
 def _sum(first: tuple[int, int] | None, second: tuple[int, int]) -> tuple[int, int]:

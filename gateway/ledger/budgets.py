@@ -74,7 +74,12 @@ class AppBudget:
 
 def period_of(budget: BudgetName, day: str) -> str:
     """Period of a budget that contains an ISO day."""
-    return day[:_DAY_LENGTH] if budget.endswith("_day") else day[:_MONTH_LENGTH]
+    return day[:_DAY_LENGTH] if budget.endswith("_day") else month_of(day)
+
+
+def month_of(day: str) -> str:
+    """Month of an ISO day, as `2026-07`; a month is its own."""
+    return day[:_MONTH_LENGTH]
 
 
 def used_amount(budget: BudgetName, usage: tuple[int, int]) -> int:

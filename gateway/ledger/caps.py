@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from math import ceil
+from typing import Final
 
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 
@@ -26,6 +27,10 @@ SITE_CAP = FailureKind(
 THRESHOLDS = ((0.8, "cap-80-percent"), (1.0, "cap-reached"))
 #: Minimum time between two measurements: a shorter time gives no reliable rate.
 _MIN_HISTORY = timedelta(minutes=5)
+#: Last days and months whose usage stays in memory: the current one, the one before for other time zones, and
+#: two of a clock that was ahead, which goes back to them.
+KEPT_DAYS: Final = 4
+KEPT_MONTHS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from threading import RLock
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from cachetools import LRUCache
@@ -17,6 +17,7 @@ from cachetools import LRUCache
 from gateway.exchange import Site
 from gateway.http.proved_callers import UNPROVED
 from gateway.ledger.caps import (
+    KEPT_DAYS,
     THRESHOLDS,
     DailyCap,
     Usage,
@@ -35,8 +36,6 @@ _SAMPLE_INTERVAL = timedelta(minutes=5)
 #: Maximum numbers of sites in memory, and of sites that no upstream has confirmed: clients make up GUIDs, and
 #: those take no place of a site with a name. The least recently used is dropped first.
 _MAX_SITES, _MAX_UNPROVED_SITES = 10_000, 1_000
-#: Days of a site in memory besides the current one: two that a clock ahead had, and the one before.
-_OTHER_DAYS: Final = 3
 
 
 class CapStatus(NamedTuple):
@@ -210,7 +209,7 @@ class DailyUsage:
         """Store a day of a site, and with it the last ones before it."""
         if stored is not None:
             others = [each for each in (stored, *stored.others) if each is not day]
-            stored.others, day.others = (), tuple(others[:_OTHER_DAYS])
+            stored.others, day.others = (), tuple(others[: KEPT_DAYS - 1])
         day.attribution = self._named_by_guid(attribution)
         is_unproved = attribution.is_unproved_site and attribution.site not in self._days
         (self._unproved_days if is_unproved else self._days)[attribution.site] = day

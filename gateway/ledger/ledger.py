@@ -14,7 +14,8 @@ from typing import Final
 
 import structlog
 
-from gateway.ledger.budgets import earliest_day
+from gateway.ledger.budgets import earliest_day, month_of
+from gateway.ledger.caps import KEPT_DAYS, KEPT_MONTHS
 from gateway.ledger.cost import LedgerRow, counts_against_cap
 from gateway.ledger.counts import AppUsageByDay, BillableUsage, Counts, LedgerBackend, PendingCounts
 from gateway.ledger.day_sums import DaySums
@@ -29,11 +30,6 @@ _UsageKey = tuple[str, str]
 _Amounts = tuple[int, int]
 #: Maximum difference between the current day of any time zone and that of UTC.
 _ONE_DAY = timedelta(days=1)
-#: Days that are current at a time somewhere: two; and two of a clock that is ahead.
-_KEPT_DAYS: Final = 4
-#: Months, likewise: one, and two of a clock that is ahead. Length of the ISO text of one.
-_KEPT_MONTHS: Final = 3
-_MONTH_LENGTH: Final = len("2026-07")
 #: Seconds for which Redis may be down, or another process lock the file, before that is a lasting problem.
 OUTAGE_SECONDS: Final = 10.0
 #: Seconds in which the last counts are written, and between looks of a waiting read whether the ledger ends.
@@ -242,12 +238,12 @@ def _usage_since(usage: dict[_UsageKey, _Amounts], since: str) -> dict[_UsageKey
 
 def _newest_days(usage: dict[_UsageKey, _Amounts]) -> list[str]:
     """ISO days of the last counts, whose own usage is kept: to them a clock that was ahead goes back."""
-    return sorted({day for _, day in usage})[-_KEPT_DAYS:]
+    return sorted({day for _, day in usage})[-KEPT_DAYS:]
 
 
 def _newest_months(usage: dict[_UsageKey, _Amounts]) -> list[str]:
     """ISO months of the last counts, whose days are kept, for budgets of months."""
-    return sorted({day[:_MONTH_LENGTH] for _, day in usage})[-_KEPT_MONTHS:]
+    return sorted({month_of(day) for _, day in usage})[-KEPT_MONTHS:]
 
 
 def _without_own(
