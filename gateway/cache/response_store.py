@@ -108,18 +108,14 @@ class ResponseStore:
         has ended. A caller without access waits for nobody: it may use only its own response.
         """
         if not self._config.lock_seconds or lookup.joinable_age <= 0 or lookup.access.refused_at == inf:
-            return await self._fetch_from_upstream(lookup)
+            return await self.fetch_alone(lookup)
         moment = await self._moment_of(lookup)
         return await self._election.run(
             f"fetch-lock/{lookup.key}/{moment.snapshot.site_counter}",
             lookup.joinable_age,  # when a fetch that runs already is too old
             lambda: self._find_newer(lookup, entry.requested_at if entry else -inf),
-            lambda has_waited: self._fetch_from_upstream(lookup, None if has_waited else moment),
+            lambda has_waited: self.fetch_alone(lookup, None if has_waited else moment),
         )
-
-    async def fetch_alone(self, lookup: CacheLookup) -> FetchResult:
-        """Fetch from the upstream without a wait for other replicas."""
-        return await self._fetch_from_upstream(lookup)
 
     async def _find_newer(self, lookup: CacheLookup, requested_after: float) -> FetchResult | None:
         stored = await self.get(lookup)
@@ -136,7 +132,8 @@ class ResponseStore:
         tags = lookup.types | request_patient_tags(lookup.request, lookup.types, self._config.secret)
         return _Moment(self._timestamp, await self.counters.snapshot(lookup.site, tags))
 
-    async def _fetch_from_upstream(self, lookup: CacheLookup, moment: _Moment | None = None) -> FetchResult:
+    async def fetch_alone(self, lookup: CacheLookup, moment: _Moment | None = None) -> FetchResult:
+        """Fetch from the upstream without a wait for other replicas; `moment`: now, if it is known."""
         moment = moment or await self._moment_of(lookup)
         try:
             response = await self._inner(lookup.request)

@@ -111,10 +111,8 @@ class Dashboard:
 
     async def show_pauses(self, request: Request) -> Response:
         """Return a page of the list of pauses. Raises Refusal, SignInNeeded or ApiError."""
-        session, number = (
-            self.door.require_reader(request),
-            page_number(request.query_params.get("page", "1")),
-        )
+        session = self.door.require_reader(request)
+        number = page_number(request.query_params.get("page", "1"))
         fields = await self.api.get("/admin/pauses", limit=str(number * PAGE_SIZE))
         number = min(number, page_count(pause_count(fields)))
         body = pause_list(fields, number, relative_root(request), self._token(session))
