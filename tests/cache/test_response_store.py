@@ -175,12 +175,18 @@ async def test_miss_costs_few_commands(app: str, response: FhirResponse, count: 
     assert (store.commands, replica.upstream_request_count) == (count, 1)
 
 
+async def start_fetch(leader: Replica) -> asyncio.Task[FetchResult]:
+    """A fetch whose upstream has the request, and does not respond yet."""
+    leader.may_respond.clear()
+    fetch = asyncio.create_task(leader.store.fetch(leader.lookup(), None))
+    await wait_until(lambda: leader.upstream_request_count == 1)
+    return fetch
+
+
 async def test_request_after_write_does_not_wait_for_an_older_leader() -> None:
     store = MemoryStore()
     leader, other = Replica(store), Replica(store)
-    leader.may_respond.clear()
-    early = asyncio.create_task(leader.store.fetch(leader.lookup(), None))
-    await wait_until(lambda: leader.upstream_request_count == 1)
+    early = await start_fetch(leader)
     await other.store.counters.increment(SITE.guid, ["Patient"])
     assert (await asyncio.wait_for(other.store.fetch(other.lookup(), None), 4)).is_stored
     leader.may_respond.set()
@@ -191,9 +197,7 @@ async def test_caller_without_access_waits_for_no_leader() -> None:
     """The result of another would not be shown to it."""
     store = MemoryStore()
     leader, other = Replica(store), Replica(store)
-    leader.may_respond.clear()
-    early = asyncio.create_task(leader.store.fetch(leader.lookup(), None))
-    await wait_until(lambda: leader.upstream_request_count == 1)
+    early = await start_fetch(leader)
     refused = replace(other.lookup(), access=Access(refused_at=inf))
     fetched = await asyncio.wait_for(other.store.fetch(refused, None), 4)
     assert (fetched.is_collapsed, other.upstream_request_count) == (False, 1)

@@ -80,6 +80,13 @@ async def test_spare_replaces_shared_store_and_outage_is_logged() -> None:
     assert await store.get("v") == b"1"
 
 
+async def miss_increments(store: FallbackStore, shared: SharedStore, *names: str) -> None:
+    """Increment counters while the shared store is down, as it stays."""
+    shared.is_down = True
+    for name in names:
+        await store.increment(name, 1, 60)
+
+
 async def test_missed_increments_are_replayed_before_the_next_read() -> None:
     shared = SharedStore()
     store = FallbackStore(shared, MemoryStore, probe_interval=0.02)
@@ -96,9 +103,9 @@ async def test_counter_of_a_site_is_replayed_before_its_others() -> None:
     """A replica that finds it unchanged may store a response under the other counters as they are."""
     shared = SharedStore()
     store, replayed = FallbackStore(shared, MemoryStore, probe_interval=0.02), list[str]()
-    shared.is_down = True
-    for name in ("s/all", "s/Patient", "s/all", "s/Slot"):
-        await store.increment(f"counter/{name}", 1, 60)
+    await miss_increments(
+        store, shared, "counter/s/all", "counter/s/Patient", "counter/s/all", "counter/s/Slot"
+    )
     shared.on_increment = replayed.append
     shared.is_down = False
     await until_back(store)
@@ -205,9 +212,7 @@ async def test_invalidations_lost_at_the_end_are_counted() -> None:
     """Without their names, and without the counts of a request rate, which expire anyway."""
     shared = SharedStore()
     store = FallbackStore(shared, MemoryStore, probe_interval=600)
-    shared.is_down = True
-    for name in ("counter/s/all", "counter/s/Patient", "counter/s/all", "rate:s"):
-        await store.increment(name, 1, 60)
+    await miss_increments(store, shared, "counter/s/all", "counter/s/Patient", "counter/s/all", "rate:s")
     with capture_logs() as lines:
         await store.aclose()
     (line,) = lines
@@ -217,9 +222,7 @@ async def test_invalidations_lost_at_the_end_are_counted() -> None:
 async def test_hanging_replay_at_the_end_counts_as_lost() -> None:
     shared, hanging = SharedStore(), asyncio.Event()
     store = FallbackStore(shared, MemoryStore, probe_interval=0.01)
-    shared.is_down = True
-    for name in ("counter/s/all", "counter/s/Patient"):
-        await store.increment(name, 1, 60)
+    await miss_increments(store, shared, "counter/s/all", "counter/s/Patient")
     with capture_logs() as lines:
         shared.on_replay = lambda _: hanging.wait()
         shared.is_down = False
@@ -239,9 +242,7 @@ async def test_write_during_the_replay_keeps_the_order() -> None:
             for each in write:
                 await store.increment(each, 1, 60)
 
-    shared.is_down = True
-    for name in write:
-        await store.increment(name, 1, 60)
+    await miss_increments(store, shared, *write)
     shared.on_replay = note
     shared.is_down = False
     await until_back(store)
@@ -258,9 +259,7 @@ async def test_outage_during_the_replay_loses_no_increment() -> None:
         if next(failures, False):
             raise ConnectionError("TimeoutError")
 
-    shared.is_down = True
-    for name in names:
-        await store.increment(name, 1, 60)
+    await miss_increments(store, shared, *names)
     shared.on_increment = fail
     shared.is_down = False
     await until_back(store)
