@@ -1,5 +1,6 @@
 """The dashboard in a real browser: contents, keyboard, contrast, refresh, and what other pages may do."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -59,6 +60,7 @@ def page(browser: Browser, gateway: DashboardGateway) -> Iterator[Page]:
         messages = messages_of(opened)
         sign_in(opened, gateway)
         expect(opened.get_by_role("heading", name="Dashboard")).to_be_visible()
+        opened.wait_for_load_state()  # a heading is there before the rest of its page
         yield opened
     assert messages == []
 
@@ -75,13 +77,13 @@ def test_dashboard_shows_each_part(page: Page) -> None:
 def test_search_finds_practices_and_links_to_pages(page: Page, gateway: DashboardGateway) -> None:
     page.get_by_role("link", name="Practices", exact=True).click()
     expect(page.get_by_text("152 of 152 practices")).to_be_visible()
-    assert page.locator("tbody tr").count() == 100
+    expect(page.locator("tbody tr")).to_have_count(100)
     page.get_by_role("link", name="Next page").click()
-    assert page.locator("tbody tr").count() == 52
+    expect(page.locator("tbody tr")).to_have_count(52)
     page.get_by_label("Name or GUID contains").fill("HARBOUR")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="harbour-street").click()
-    assert page.url == f"{gateway.admin_url}/admin/practices/{SYDNEY}"
+    expect(page).to_have_url(f"{gateway.admin_url}/admin/practices/{SYDNEY}")
     expect(page.get_by_role("heading", name=NAMES[SYDNEY])).to_be_visible()
     expect(page.get_by_role("img", name="Saved queries:")).to_be_visible()
 
@@ -98,11 +100,13 @@ def test_keyboard_alone_skips_and_purges(page: Page) -> None:
     expect(page.get_by_role("button", name="Purge …")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Purge?")).to_be_visible()
+    page.wait_for_load_state()
     assert "All responses of type Patient that may concern the patient" in page.inner_text("main")
     assert "Zzyzx" not in page.url + page.inner_text("body")
     page.get_by_role("button", name="Purge now").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Purged")).to_be_visible()
+    page.wait_for_load_state()
     assert "Zzyzx" not in page.url + page.content()
 
 
@@ -189,4 +193,4 @@ def test_end_of_pause_needs_one_button(page: Page, gateway: DashboardGateway) ->
     expect(page.get_by_text("The pause has ended.")).to_be_visible()
     expect(button).to_have_count(0)
     assert gateway.operator("GET", "/admin/pauses")["pauses"] == []
-    assert "done=" not in page.url
+    expect(page).not_to_have_url(re.compile("done="))
