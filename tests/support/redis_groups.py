@@ -16,6 +16,8 @@ from support.redis_server import RedisServer, free_port, redis_server, require_r
 
 #: Milliseconds after which a node or a master counts as away.
 _NODE_TIMEOUT, _DOWN_AFTER = 1_000, 500
+#: Milliseconds that no test lasts.
+_NEVER = 3_600_000
 _SLOTS = 16_384
 _PATIENCE = 30.0
 _SERVICE = "mymaster"
@@ -246,8 +248,8 @@ def redis_cluster(*options: str, replicas: int = 0) -> Iterator[ClusterGroup]:
 
 
 @contextmanager
-def redis_sentinels(*options: str, count: int = 1) -> Iterator[SentinelGroup]:
-    """Run a master, a replica and Sentinels."""
+def redis_sentinels(*options: str, count: int = 1, down_after: int = _DOWN_AFTER) -> Iterator[SentinelGroup]:
+    """Run a master, a replica and Sentinels, which replace a master that is silent for `down_after` ms."""
     require_redis()
     with TemporaryDirectory() as name:
         directory = Path(name)
@@ -259,7 +261,9 @@ def redis_sentinels(*options: str, count: int = 1) -> Iterator[SentinelGroup]:
             follow = f"replicaof 127.0.0.1 {master.port}\n"
             group.servers.append(_configured_server(directory / "replica", follow, *options))
             for number in range(count):
-                group.sentinels.append(_start_sentinel(directory / f"sentinel{number}", master, count))
+                group.sentinels.append(
+                    _start_sentinel(directory / f"sentinel{number}", master, count, down_after)
+                )
             group.wait_until_usable()
             yield group
         finally:
@@ -269,7 +273,11 @@ def redis_sentinels(*options: str, count: int = 1) -> Iterator[SentinelGroup]:
 
 
 class SharedGroups:
-    """Servers of each kind for many tests; a group is started once, and is empty before each test."""
+    """Servers of each kind for many tests; a group is started once, and is empty before each test.
+
+    A test that freezes or stops the servers finds the same master again: a frozen one that comes back beside
+    its successor would split the clients of the test.
+    """
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
@@ -283,18 +291,19 @@ class SharedGroups:
                 yield server
             return
         if kind not in self._groups:
-            start = redis_cluster if kind == "cluster" else redis_sentinels
-            self._groups[kind] = self._stack.enter_context(start(*DURABLE))
+            is_cluster = kind == "cluster"
+            group = redis_cluster(*DURABLE) if is_cluster else redis_sentinels(*DURABLE, down_after=_NEVER)
+            self._groups[kind] = self._stack.enter_context(group)
         self._groups[kind].clear()
         yield self._groups[kind]
 
 
-def _start_sentinel(directory: Path, master: RedisServer, count: int) -> RedisServer:
+def _start_sentinel(directory: Path, master: RedisServer, count: int, down_after: int) -> RedisServer:
     directory.mkdir()
     configuration = directory / "sentinel.conf"
     configuration.write_text(
         f"sentinel monitor {_SERVICE} 127.0.0.1 {master.port} {count // 2 + 1}\n"
-        f"sentinel down-after-milliseconds {_SERVICE} {_DOWN_AFTER}\n"
+        f"sentinel down-after-milliseconds {_SERVICE} {down_after}\n"
         f"sentinel failover-timeout {_SERVICE} 3000\n"
     )
     return _started(RedisServer(directory, free_port(), configuration=(str(configuration), "--sentinel")))
