@@ -47,15 +47,19 @@ return value
 #: Also returns the replication id; a replica may not have the latest increments, and refuses. A missing
 #: counter begins at the number in ARGV[3], because Redis may have lost it: an amount of 0 creates it, too.
 #: Without that number a missing one stays missing, and the result is empty.
-#: Reading a counter writes nothing until half of its lifetime is over: Redis may wait for its disk.
+#: Reading a counter writes nothing until half of its lifetime is over: Redis may wait for its disk. But its
+#: PEXPIRE, which changes nothing, is refused where a write is: a master without `min-replicas-to-write` may
+#: have a successor with newer numbers. (Before another write it would let that one pass in a full Redis.)
 _INVALIDATION_SCRIPT = Script("""
 local info = redis.call('INFO', 'replication')
 if not string.find(info, 'role:master', 1, true) then return redis.error_reply('READONLY not the master') end
 local id = string.match(info, 'master_replid:(%w+)')
 local known = redis.call('GET', KEYS[1])
 local is_young = known and redis.call('PTTL', KEYS[1]) * 2 > tonumber(ARGV[2])
-if ARGV[1] == '0' and is_young then return {tonumber(known), id} end
-if not known and not ARGV[3] then return {} end
+if ARGV[1] == '0' and is_young or not known and not ARGV[3] then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2], 'NX')
+    return known and {tonumber(known), id} or {}
+end
 if not known then redis.call('SET', KEYS[1], ARGV[3]) end
 local value = redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])

@@ -41,8 +41,18 @@ class Script:
         self.digest = sha1(text.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
 
 
+#: Publishes a message; before it a write that changes nothing. A server that may not write, such as a master
+#: without `min-replicas-to-write`, refuses it: the other gateways may listen at its successor.
+_PUBLISH_SCRIPT = Script("""
+redis.call('PEXPIRE', KEYS[1], 1, 'NX')
+return redis.call(ARGV[2], KEYS[1], ARGV[1])
+""")
+
+
 class RedisClient:
     """Client of one Redis, or of the master that Sentinels name."""
+
+    _publish_command = "PUBLISH"
 
     def __init__(self, redis: Redis | RedisCluster) -> None:
         self._commands: Any = redis
@@ -55,7 +65,9 @@ class RedisClient:
         """Return the value of each name, None without one."""
         return list(await self._commands.mget(names))
 
-    async def run_script(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+    async def run_script(
+        self, script: Script, keys: Sequence[str | bytes], arguments: Sequence[str | int | bytes]
+    ) -> Any:
         """Run a script; its keys are in one slot."""
         try:
             return await self._commands.evalsha(script.digest, len(keys), *keys, *arguments)
@@ -63,8 +75,8 @@ class RedisClient:
             return await self._commands.eval(script.text, len(keys), *keys, *arguments)
 
     async def publish(self, channel: bytes, message: bytes) -> None:
-        """Publish a message."""
-        await self._commands.publish(channel, message)
+        """Publish a message. Raises if the server may not write."""
+        await self.run_script(_PUBLISH_SCRIPT, [channel], [message, self._publish_command])
 
     @asynccontextmanager
     async def subscription(self, *channels: bytes) -> AsyncIterator[PubSub]:
@@ -93,6 +105,8 @@ class RedisClient:
 class ClusterClient(RedisClient):
     """Client of a Cluster. Channels are sharded: one node has them in one order, as a single Redis does."""
 
+    _publish_command = "SPUBLISH"
+
     def __init__(self, cluster: RedisCluster, connection_options: Mapping[str, Any]) -> None:
         super().__init__(cluster)
         self._cluster = cluster
@@ -101,10 +115,6 @@ class ClusterClient(RedisClient):
     async def get_all(self, names: Sequence[str]) -> list[Any]:
         """Return the value of each name one after the other, because they are in different slots."""
         return [await self.get(name) for name in names]
-
-    async def publish(self, channel: bytes, message: bytes) -> None:
-        """Publish a message at the node that has the channel's slot."""
-        await self._commands.execute_command("SPUBLISH", channel, message)
 
     @asynccontextmanager
     async def subscription(self, *channels: bytes) -> AsyncIterator[PubSub]:

@@ -1,6 +1,7 @@
 """Store in Redis while servers fail: what Redis loses, and nodes and slots that move."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, aclosing
 from time import monotonic
@@ -14,10 +15,12 @@ from support.redis_groups import (
     cut_replication,
     redis_cluster,
     redis_sentinels,
+    wait_until,
 )
 from support.redis_server import redis_server
 
 from gateway.stores.redis import RedisStore
+from gateway.stores.redis_channel import RedisChannel
 
 
 @pytest.fixture
@@ -98,6 +101,24 @@ async def test_sentinel_failover_gives_a_counter_no_earlier_number() -> None:
     with redis_sentinels(*DURABLE) as servers:
         master = servers.master
         await check_lost_increment(servers.url, lambda: cut_replication(master), master.stop)
+
+
+async def test_old_master_without_its_replica_tells_nothing() -> None:
+    """A frozen master that comes back knows no write of its successor; `min-replicas-to-write` is in docs."""
+    options = ("--min-replicas-to-write", "1", "--min-replicas-max-lag", "1")
+    with redis_sentinels(*DURABLE, *options, down_after=2_000) as servers:
+        old = servers.master
+        async with aclosing(RedisStore(old.url, KEYS, TIMEOUT)) as store, RedisChannel(old.url) as channel:
+            await store.increment(COUNTER, 1, 60)
+            await asyncio.to_thread(wait_until, channel.is_current)
+            old.signal(signal.SIGSTOP)
+            await asyncio.to_thread(wait_until, lambda: servers.master is not old)
+            old.signal(signal.SIGCONT)
+            for _ in range(20):
+                with pytest.raises(ConnectionError):
+                    await store.read_invalidations(COUNTER, 60)
+                assert not channel.is_current()
+                await asyncio.sleep(0.05)
 
 
 async def test_cluster_failover_gives_a_counter_no_earlier_number(cluster: ClusterGroup) -> None:
