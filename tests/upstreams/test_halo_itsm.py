@@ -54,9 +54,12 @@ def test_no_bytes_under_a_success_status_are_an_error(body: bytes, line: str) ->
 
 def test_large_ticket_is_not_decoded() -> None:
     body = b'{"errorMessage":"No","details":"' + b"x" * 20_000_000
-    start = perf_counter()
-    assert failure("halo-itsm", 200, body, line="GET api/tickets/1") is None
-    assert perf_counter() - start < 0.01
+    durations = []
+    for _ in range(5):
+        start = perf_counter()
+        assert failure("halo-itsm", 200, body, line="GET api/tickets/1") is None
+        durations.append(perf_counter() - start)
+    assert min(durations) < 0.01  # the others may have been interrupted
 
 
 @pytest.mark.parametrize(
