@@ -27,6 +27,7 @@ class Replica:
     def __init__(self, store: MemoryStore, results: list[str], seconds: float = 60) -> None:
         self.store = store
         self.results = results
+        self.fetch_seconds = 0.2
         self.election = LeaderElection[Outcome](store, seconds, longest_wait=60)
         self.waits: list[bool] = []
         self.may_end = asyncio.Event()
@@ -36,7 +37,7 @@ class Replica:
 
     async def fetch(self, has_waited: bool) -> Outcome:
         self.waits.append(has_waited)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(self.fetch_seconds)
         self.results.append("stored")
         return Outcome("fetched")
 
@@ -60,7 +61,9 @@ class Replica:
 
 async def test_followers_get_the_result_of_a_slow_leader() -> None:
     store, results = MemoryStore(), list[str]()
-    replicas = [Replica(store, results, 0.1) for _ in range(3)]
+    replicas = [Replica(store, results, 1.0) for _ in range(3)]
+    for replica in replicas:
+        replica.fetch_seconds = 1.5
     responses = await asyncio.gather(*(replica.get() for replica in replicas))
     assert sorted(responses) == ["fetched", "stored", "stored"]
     assert [wait for replica in replicas for wait in replica.waits] == [False]
