@@ -130,7 +130,7 @@ class WorkerRoutes:
         combined = combine([msgspec.json.decode(body) for body in bodies])
         combined = _rows_of_page(combined, request.query_params)
         missing = [number for number, answer in answers.items() if not _has_answered(answer)]
-        if request.method == "POST" and missing:
+        if missing:
             combined = {**combined, MISSING_WORKERS: missing}
         content = msgspec.json.encode(combined)
         return Response(content, headers=NO_STORE_HEADERS, media_type="application/json")

@@ -74,3 +74,17 @@ async def test_practice_that_only_a_sibling_knows_is_reset() -> None:
     assert "missingWorkers" not in response.json()
     unknown = await route_response(routes, "POST", path.replace("ffffffff", "eeeeeeee"))
     assert (unknown.status_code, "reset" in unknown.json()) == (400, False)
+
+
+@pytest.mark.parametrize("path", ["/admin/sites", "/admin/pauses"])
+async def test_response_without_a_worker_names_it(path: str) -> None:
+    halo = FaultyUpstream()
+    worker = worker_of(1, halo, worker_of(3, FaultyUpstream()))
+    ask_others = worker.worker.siblings.ask
+
+    async def ask(request: SiblingRequest) -> dict[int, SiblingAnswer | None]:
+        return {2: None, **await ask_others(request)}
+
+    worker.worker.siblings.ask = ask  # type: ignore[method-assign]
+    response = await route_response(worker.with_sums(routes_of(halo)), "GET", path)
+    assert (response.status_code, response.json()["missingWorkers"]) == (200, [2])

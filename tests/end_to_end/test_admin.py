@@ -167,7 +167,7 @@ def test_separate_admin_port_serves_admin_without_token(pair: Pair) -> None:
 
 def test_redis_outage_is_reported_and_requests_succeed(pair: Pair) -> None:
     with redis_server() as redis, capture_logs() as lines:
-        cache = Cache.model_validate({"redis": {"url": redis.url, "timeout": 0.3}, "keys": [SECRET]})
+        cache = Cache.model_validate({"redis": {"url": redis.url, "timeout": 2}, "keys": [SECRET]})
         settings = settings_for(pair.emulator.url).model_copy(
             update={"cache": cache, "admin": Admin.model_validate({"token": TOKEN})}
         )

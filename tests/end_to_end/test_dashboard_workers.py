@@ -31,7 +31,7 @@ def test_pages_sum_up_all_workers(pair: Pair, tmp_path: Path) -> None:
             workers = {line["worker"] for line in rejected}
         cookie = sign_in(gateway)
         for _ in range(6):  # each connection may reach another worker, and each opens every session
-            page = httpx.get(f"{gateway.url}/admin/", headers=cookie, trust_env=False)
+            page = gateway.ask_all("/admin/", **cookie)
             assert page.status_code == 200
             row = re.findall(r"<code>type-unknown</code></th><td class=\"right\">(\d+)</td>", page.text)
             assert row == [str(len(clients))]

@@ -212,7 +212,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
                 clients[0].get(f"/Slot/{number}")
         assert prometheus.wait_for('halo_gateway_errors_total{code="upstream-500"}')
         assert prometheus.wait_for("halo_gateway:upstream_request_duration_seconds:p99")
-        page = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
+        page = gateway.ask_all("/metrics").text
         yield Scraped(gateway.url, prometheus, list(text_string_to_metric_families(page)))
 
 

@@ -90,9 +90,14 @@ def purge(url: str) -> httpx.Response:
     raise AssertionError("no worker answers")
 
 
+def is_purged_everywhere(url: str) -> bool:
+    """Whether a purge reaches all, perhaps not at once: a worker may be slow to answer."""
+    return any(purge(url).json()["notReached"] == [] or sleep(0.5) for _ in range(20))
+
+
 def test_worker_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with workers_gateway("http://127.0.0.1:9", tmp_path, ADMIN__TOKEN=SECRET) as gateway:
-        assert purge(gateway.url).status_code == 200
+        assert is_purged_everywhere(gateway.url)
         os.kill(gateway.children()[1], signal.SIGSTOP)
         response = purge(gateway.url)
         os.kill(gateway.children()[1], signal.SIGCONT)
@@ -113,7 +118,7 @@ def test_successor_of_a_killed_worker_is_the_same_replica(tmp_path: Path) -> Non
             CACHE__KEYS=f'["{OTHER_SECRET}"]',
         ) as gateway,
     ):
-        assert purge(gateway.url).status_code == 200
+        assert is_purged_everywhere(gateway.url)
         os.kill(gateway.children()[1], signal.SIGKILL)
         assert any(len(purge(gateway.url).json()["reached"]) == 2 or sleep(0.5) for _ in range(20))
-        assert purge(gateway.url).json()["notReached"] == []
+        assert is_purged_everywhere(gateway.url)

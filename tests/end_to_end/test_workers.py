@@ -44,8 +44,11 @@ def set_city(client: httpx.Client, city: str) -> None:
 
 
 def metric(gateway: WorkersGateway, sample: str) -> float:
-    text = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
-    match = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
+    return value_in(gateway.ask_all("/metrics").text, sample)
+
+
+def value_in(page: str, sample: str) -> float:
+    match = re.search(rf"^{re.escape(sample)} (\S+)$", page, re.MULTILINE)
     return float(match[1]) if match else 0.0
 
 
@@ -109,10 +112,12 @@ def test_counters_of_a_worker_that_stalls_are_those_last_shown(gateway: WorkersG
             started_at = time.monotonic()
             page = by_worker[1].get(f"{gateway.url}/metrics").text
             assert time.monotonic() - started_at < 5
+            statistics = by_worker[1].get(f"{gateway.url}/admin/cache", headers=ADMIN).json()
         finally:
             os.kill(pid, signal.SIGCONT)
     assert f"{sample} {before}\n" in page
     assert "\nhalo_gateway_workers_missing 1\n" in page
+    assert statistics["missingWorkers"] == [2]
 
 
 def test_connections_are_spread_over_workers(gateway: WorkersGateway) -> None:
@@ -134,7 +139,8 @@ def test_metrics_are_sums_that_survive_a_killed_worker(gateway: WorkersGateway) 
     assert before == 2 * len(clients) - 2
     os.kill(gateway.children()[0], signal.SIGKILL)
     for _ in range(40):
-        assert metric(gateway, sample) >= before
+        page = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
+        assert value_in(page, sample) >= before
         time.sleep(0.02)
     assert [line["exit_code"] for line in gateway.lines("worker-ended")] == [-signal.SIGKILL]
 
@@ -143,13 +149,13 @@ def test_operators_see_the_statistics_of_all_workers(gateway: WorkersGateway) ->
     with gateway.clients() as clients:
         for client in clients:
             client.get(PATIENT)
-        statistics = httpx.get(f"{gateway.url}/admin/cache", headers=ADMIN, trust_env=False).json()
+        statistics = gateway.ask_all("/admin/cache", **ADMIN).json()
         assert statistics["requests"] == {"hit": len(clients) - 2, "miss": 2}
         purge = {"site": "00000000-0000-4000-8000-000000005d00", "type": "Patient"}
         httpx.post(f"{gateway.url}/admin/purge", headers=ADMIN, json=purge, trust_env=False)
         for client in clients:
             client.get(PATIENT)
-        statistics = httpx.get(f"{gateway.url}/admin/cache", headers=ADMIN, trust_env=False).json()
+        statistics = gateway.ask_all("/admin/cache", **ADMIN).json()
     assert statistics["requests"]["miss"] == 4
 
 
@@ -165,7 +171,7 @@ def test_circuit_is_open_in_all_workers_and_reset_in_all(gateway: WorkersGateway
         time.sleep(1.2)  # the age of a local copy
         statuses = {client.get(PATIENT).status_code for client in clients}
         assert statuses == {503}
-        sites = httpx.get(f"{gateway.url}/admin/sites", headers=ADMIN, trust_env=False).json()["sites"]
+        sites = gateway.ask_all("/admin/sites", **ADMIN).json()["sites"]
         assert [site["state"] for site in sites] == ["open"]
         url = f"{gateway.url}/admin/sites/{sites[0]['site']}/reset"
         assert "circuit" in httpx.post(url, headers=ADMIN, json={}, trust_env=False).json()["reset"]

@@ -36,6 +36,7 @@ class FixedEndpoints:
     writes: list[tuple[str, Any]] = field(default_factory=list)
     missed: list[dict[str, str]] = field(default_factory=list)
     reset: list[str] = field(default_factory=list)
+    missing_workers: list[int] = field(default_factory=list)
 
     def endpoints(self) -> EndpointTable:
         paths = ("sites", "today", "history", "pauses", "failures", "cache", "ledger")
@@ -59,6 +60,8 @@ class FixedEndpoints:
         answer = self.answers.get(request.url.path, answers.get(request.url.path))
         if isinstance(answer, Exception):
             raise answer
+        if answer and self.missing_workers:
+            answer |= {"missingWorkers": self.missing_workers}
         text = {"issue": [{"details": {"text": "Not today."}}]}
         return JSONResponse(answer or text, 200 if answer else 503)
 

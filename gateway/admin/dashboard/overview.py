@@ -10,7 +10,7 @@ from gateway.admin.dashboard.forms import purge_form
 from gateway.admin.dashboard.pause_list import first_pauses
 from gateway.admin.dashboard.practice_list import practice_table
 from gateway.admin.dashboard.practice_states import with_problem
-from gateway.admin.dashboard.tables import Column, NumberColumn, table
+from gateway.admin.dashboard.tables import Column, NumberColumn, missing_note, table
 from gateway.admin.dashboard.wording import (
     NONE,
     age_text,
@@ -63,7 +63,7 @@ def _part(fields: Fields | str, render: Any) -> Markup:
     if isinstance(fields, str):
         return Markup('<p class="fail">{}</p>\n').format(fields)
     rendered: Markup = render(fields)
-    return rendered
+    return missing_note(fields) + rendered
 
 
 def _problems(fields: Fields, root: str) -> Markup:

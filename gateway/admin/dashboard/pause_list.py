@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from gateway.admin.dashboard.forms import pause_button
 from gateway.admin.dashboard.practice_states import PAGE_SIZE, page_count
-from gateway.admin.dashboard.tables import Column, page_links, table
+from gateway.admin.dashboard.tables import Column, missing_note, page_links, table
 from gateway.admin.dashboard.wording import NONE, time_text
 
 _COLUMNS: Final = tuple(
@@ -35,7 +35,7 @@ def pause_list(fields: dict[str, Any], number: int, root: str, token: str) -> Ma
     count = pause_count(fields)
     shown = fields["pauses"][(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
     links = page_links({}, number, page_count(count))
-    return _LIST_HTML.format(count) + _pause_table(shown, root, token, number) + links
+    return _LIST_HTML.format(count) + missing_note(fields) + _pause_table(shown, root, token, number) + links
 
 
 def pause_count(fields: dict[str, Any]) -> int:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from gateway.admin.dashboard.charts import charts
 from gateway.admin.dashboard.forms import pause_button, purge_form, reset_button
 from gateway.admin.dashboard.practice_states import practice_state
-from gateway.admin.dashboard.tables import Cell, Column, NumberColumn, table
+from gateway.admin.dashboard.tables import Cell, Column, NumberColumn, missing_note, table
 from gateway.admin.dashboard.wording import NONE, bytes_text, count_text, share_text, time_text
 from gateway.sites.mounted_names import guid_in, mount_in
 
@@ -45,6 +45,7 @@ def practice(site: Fields, history: Fields, today: Fields | str, root: str, toke
     note = _SHARED_HTML if mount_in(name) else Markup()
     return (
         _head(site)
+        + missing_note(history)
         + note
         + Markup().join(_SECTION_HTML.format(id=id_, title=title, body=body) for id_, title, body in sections)
     )

@@ -10,7 +10,7 @@ from gateway.admin.dashboard.practice_states import (
     page_count,
     practice_state,
 )
-from gateway.admin.dashboard.tables import Cell, Column, NumberColumn, page_links, table
+from gateway.admin.dashboard.tables import Cell, Column, NumberColumn, missing_note, page_links, table
 from gateway.admin.dashboard.wording import NONE, age_text, count_text, site_label
 
 _COLUMNS = (
@@ -59,4 +59,4 @@ def practice_list(fields: dict[str, Any], root: str, query: str, number: int) ->
     text = f"{fields['found']:,} of {fields['practices']:,} practices, those with a problem first."
     rows = practice_table(fields["sites"], root, fields["asOf"], "No practice matches.")
     links = page_links({"q": query}, number, page_count(fields["found"]))
-    return _SEARCH_HTML.format(query, text) + rows + links
+    return _SEARCH_HTML.format(query, text) + missing_note(fields) + rows + links

@@ -1,10 +1,12 @@
 """HTML tables of the dashboard: each has a caption for screen readers, and scrolls by itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
+
+from gateway.admin.reach import MISSING_WORKERS
 
 _TABLE_HTML = Markup(
     '<div class="table" role="region" aria-label="{caption}" tabindex="0"><table>\n'
@@ -15,6 +17,11 @@ _NUMBER: Final = Markup(' class="right"')
 _NONE_HTML = Markup('<p class="note">{}</p>\n')
 _PAGES_HTML = Markup('<nav aria-label="Pages" class="pages">{}</nav>\n')
 _PAGE_HTML = Markup('<a href="?{}" rel="{}">{}</a> ')
+
+_MISSING_HTML = Markup(
+    '<p class="fail" role="status">Without worker {}, which did not answer in half a second: what only it'
+    " counts or knows is missing. Load the page again.</p>\n"
+)
 
 Cell = str | Markup
 
@@ -47,6 +54,12 @@ def _cells(columns: Sequence[Column], row: Sequence[Cell]) -> Iterable[str]:
     for number, (column, cell) in enumerate(zip(columns, row, strict=True)):
         name = 'th scope="row"' if number == 0 else "td"
         yield f"<{name}{column.attributes}>{escape(cell)}</{name[:2]}>"
+
+
+def missing_note(fields: Mapping[str, Any]) -> Markup:
+    """Return which workers did not answer, so that JSON of an endpoint lacks what only they know."""
+    numbers = ", ".join(str(number) for number in fields.get(MISSING_WORKERS, ()))
+    return _MISSING_HTML.format(numbers) if numbers else Markup()
 
 
 def page_links(parameters: Mapping[str, str], number: int, count: int) -> Markup:

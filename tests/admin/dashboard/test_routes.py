@@ -38,6 +38,14 @@ async def test_page_needs_a_session(path: str) -> None:
     assert (await DashboardPages("").get(path, {})).status_code == 200
 
 
+@pytest.mark.parametrize("path", PAGES)
+async def test_page_says_which_workers_did_not_answer(path: str) -> None:
+    pages = DashboardPages()
+    assert "did not answer" not in (await pages.get(path)).text
+    pages.group.missing_workers = [2]
+    assert "Without worker 2, which did not answer" in (await pages.get(path)).text
+
+
 @pytest.mark.parametrize("path", [*PAGES, "/admin/sign-in"])
 @pytest.mark.parametrize("token", [TOKEN, ""])
 async def test_page_of_another_origin_reads_nothing(path: str, token: str) -> None:

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from gateway.admin.dashboard.tables import Column, NumberColumn, table
+from gateway.admin.dashboard.tables import Column, NumberColumn, missing_note, table
 
 EVIL = "<script>alert('x')</script>"
 
@@ -20,3 +20,8 @@ def test_table_escapes_cells_and_names_rows() -> None:
 
 def test_table_without_rows_is_a_text() -> None:
     assert table("Many", (Column("Name"),), [], "Nothing.") == '<p class="note">Nothing.</p>\n'
+
+
+def test_note_names_workers_that_did_not_answer() -> None:
+    assert missing_note({"found": 1}) == ""
+    assert "Without worker 2, 3, which did not answer" in missing_note({"missingWorkers": [2, 3]})
