@@ -21,7 +21,7 @@ from gateway.stores.redis_client import FAILURES, open_client
 _log = structlog.get_logger()
 _NAME = b"halo-gateway/invalidations"
 #: Rules of Redis' ACL without which no message passes. Redis 7 lets a new user use no channel.
-NEEDED_RULES: Final = "&halo-gateway/* +publish +subscribe +spublish +ssubscribe"
+NEEDED_RULES: Final = "&halo-gateway/* +publish +subscribe +spublish +ssubscribe +pexpire"
 #: Beginning of the names of heartbeats. The braces place them in the slot of the messages (Redis Cluster), so
 #: that one node keeps all in one order.
 _HEARTBEAT_PREFIX = b"%b/{%b}" % (_NAME, _NAME)
@@ -106,13 +106,17 @@ class RedisChannel:
         await self._client.aclose()
 
     async def _send(self, message: bytes) -> None:
+        """Publish a message. Raises also if those at a new master have to get it, too."""
         async with asyncio.timeout(self._timeout):
             await self._client.publish(_NAME, self._id + message)
+            await self._client.check_writable(_NAME)
 
     async def _send_heartbeats(self) -> None:
         """Send this process's clock to itself; before it, what the others must know that was not sent."""
         while True:
             try:
+                async with asyncio.timeout(self._timeout):
+                    await self._client.check_writable(_NAME)
                 while self._unsent:
                     await self._send(message := next(iter(self._unsent)))
                     self._unsent.discard(message)

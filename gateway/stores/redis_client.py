@@ -41,18 +41,8 @@ class Script:
         self.digest = sha1(text.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
 
 
-#: Publishes a message; before it a write that changes nothing. A server that may not write, such as a master
-#: without `min-replicas-to-write`, refuses it: the other gateways may listen at its successor.
-_PUBLISH_SCRIPT = Script("""
-redis.call('PEXPIRE', KEYS[1], 1, 'NX')
-return redis.call(ARGV[2], KEYS[1], ARGV[1])
-""")
-
-
 class RedisClient:
     """Client of one Redis, or of the master that Sentinels name."""
-
-    _publish_command = "PUBLISH"
 
     def __init__(self, redis: Redis | RedisCluster) -> None:
         self._commands: Any = redis
@@ -65,9 +55,7 @@ class RedisClient:
         """Return the value of each name, None without one."""
         return list(await self._commands.mget(names))
 
-    async def run_script(
-        self, script: Script, keys: Sequence[str | bytes], arguments: Sequence[str | int | bytes]
-    ) -> Any:
+    async def run_script(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
         """Run a script; its keys are in one slot."""
         try:
             return await self._commands.evalsha(script.digest, len(keys), *keys, *arguments)
@@ -75,8 +63,16 @@ class RedisClient:
             return await self._commands.eval(script.text, len(keys), *keys, *arguments)
 
     async def publish(self, channel: bytes, message: bytes) -> None:
-        """Publish a message. Raises if the server may not write."""
-        await self.run_script(_PUBLISH_SCRIPT, [channel], [message, self._publish_command])
+        """Publish a message."""
+        await self._commands.publish(channel, message)
+
+    async def check_writable(self, name: bytes) -> None:
+        """Send a write that changes nothing, of a name without a value.
+
+        Raises if the server may not write, such as a master without `min-replicas-to-write`: the other
+        gateways may be at its successor.
+        """
+        await self._commands.pexpire(name, 1, nx=True)
 
     @asynccontextmanager
     async def subscription(self, *channels: bytes) -> AsyncIterator[PubSub]:
@@ -105,12 +101,17 @@ class RedisClient:
 class ClusterClient(RedisClient):
     """Client of a Cluster. Channels are sharded: one node has them in one order, as a single Redis does."""
 
-    _publish_command = "SPUBLISH"
-
     def __init__(self, cluster: RedisCluster, connection_options: Mapping[str, Any]) -> None:
         super().__init__(cluster)
         self._cluster = cluster
         self._connection_options = connection_options
+
+    async def publish(self, channel: bytes, message: bytes) -> None:
+        """Publish a message at the node that has the channel's slot."""
+        await self._commands.execute_command("SPUBLISH", channel, message)
+
+    async def check_writable(self, name: bytes) -> None:
+        """Do nothing: a node without the majority of its Cluster refuses every command."""
 
     async def get_all(self, names: Sequence[str]) -> list[Any]:
         """Return the value of each name one after the other, because they are in different slots."""

@@ -128,6 +128,8 @@ async def test_old_master_without_its_replica_tells_nothing() -> None:
                     await store.read_invalidations(COUNTER, 60)
                 assert not channel.is_current()
                 await asyncio.sleep(0.05)
+            await channel.publish(b"message")
+            assert channel.has_unsent()
 
 
 async def test_cluster_failover_gives_a_counter_no_earlier_number(cluster: ClusterGroup) -> None:
