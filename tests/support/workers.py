@@ -19,6 +19,11 @@ from gateway.emulator.sites import SYDNEY
 
 #: Connections that a test opens: with two workers, one alone gets all of them once in 8 million runs.
 CONNECTIONS = 24
+_LASTING = httpx.Limits(keepalive_expiry=None)
+#: What JSON, the metrics and a page of the dashboard say of workers that did not answer.
+_LACKS_WORKERS = re.compile(
+    r"missingWorkers|^halo_gateway_workers_missing [1-9]|Without worker", re.MULTILINE
+)
 
 
 @dataclass
@@ -46,8 +51,7 @@ class WorkersGateway:
         deadline = monotonic() + 10
         while True:
             response = httpx.get(self.url + path, headers=headers, trust_env=False)
-            lacks_workers = re.search(r"missingWorkers|_workers_missing [1-9]|did not answer", response.text)
-            if not lacks_workers or monotonic() > deadline:
+            if not _LACKS_WORKERS.search(response.text) or monotonic() > deadline:
                 return response
 
     @property
@@ -63,11 +67,13 @@ class WorkersGateway:
 
     @contextmanager
     def clients(self, count: int = CONNECTIONS) -> Iterator[list[httpx.Client]]:
-        """Clients with one connection each."""
+        """Clients with one connection each, to the same worker all the time."""
         with ExitStack() as stack:
             yield [
                 stack.enter_context(
-                    httpx.Client(base_url=self.path, headers=KEY, trust_env=False, timeout=20)
+                    httpx.Client(
+                        base_url=self.path, headers=KEY, trust_env=False, timeout=20, limits=_LASTING
+                    )
                 )
                 for _ in range(count)
             ]
