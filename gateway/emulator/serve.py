@@ -15,6 +15,10 @@ from starlette.applications import Starlette
 from gateway.emulator.app import create_emulator
 from gateway.emulator.settings import EmulatorSettings
 
+#: Seconds that an unused connection stays open: longer than at a gateway (`upstream.timeouts.idle`, 20 by
+#: default). A request on a connection that the upstream just closes fails, and is not repeated.
+_IDLE_SECONDS = 65
+
 
 class AnnouncingServer(uvicorn.Server):
     """A uvicorn server that calls `announce` when it accepts connections."""
@@ -113,5 +117,6 @@ def _uvicorn_config(app: Starlette) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=_IDLE_SECONDS,
         lifespan="off",
     )

@@ -11,6 +11,7 @@ from emulator.halo_client import HaloClient
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SYDNEY
+from gateway.settings.upstreams import Timeouts
 
 SETTINGS = EmulatorSettings(patients=5, documents=0)
 PROGRAM = """
@@ -57,3 +58,9 @@ def test_emulator_stops_during_hanging_request() -> None:
         client.connect((host, int(port)))
         client.sendall(f"GET /integrator/sites/{SYDNEY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert not emulator._thread.is_alive()
+
+
+def test_unused_connection_outlives_that_of_a_gateway() -> None:
+    """Else the gateway's next request may meet the end of its connection, which it must not repeat."""
+    with RunningEmulator(SETTINGS) as emulator:
+        assert emulator._server.config.timeout_keep_alive > Timeouts().idle
