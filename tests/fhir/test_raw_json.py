@@ -110,6 +110,7 @@ def test_depth_is_that_of_the_decoded_value(value: object) -> None:
     assert json_depth(json.dumps(value).encode()) == depth_of(value)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "body",
     [
