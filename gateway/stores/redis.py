@@ -48,8 +48,9 @@ return value
 #: counter begins at the number in ARGV[3], because Redis may have lost it: an amount of 0 creates it, too.
 #: Without that number a missing one stays missing, and the result is empty.
 #: Reading a counter writes nothing until half of its lifetime is over: Redis may wait for its disk. But its
-#: PEXPIRE, which changes nothing, is refused where a write is: a master without `min-replicas-to-write` may
-#: have a successor with newer numbers. (Before another write it would let that one pass in a full Redis.)
+#: PEXPIRE, which changes nothing, is refused where a write is: a master with fewer replicas than
+#: `min-replicas-to-write` may have a successor with newer numbers. (Before another write it would let
+#: that one pass in a full Redis.)
 _INVALIDATION_SCRIPT = Script("""
 local info = redis.call('INFO', 'replication')
 if not string.find(info, 'role:master', 1, true) then return redis.error_reply('READONLY not the master') end

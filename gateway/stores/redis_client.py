@@ -69,8 +69,8 @@ class RedisClient:
     async def check_writable(self, name: bytes) -> None:
         """Send a write that changes nothing, of a name without a value.
 
-        Raises if the server may not write, such as a master without `min-replicas-to-write`: the other
-        gateways may be at its successor.
+        Raises if the server may not write, such as a master with fewer replicas than `min-replicas-to-write`:
+        the other gateways may be at its successor.
         """
         await self._commands.pexpire(name, 1, nx=True)
 

@@ -22,7 +22,7 @@ CONNECTIONS = 24
 _LASTING = httpx.Limits(keepalive_expiry=None)
 #: What JSON, the metrics and a page of the dashboard say of workers that did not answer.
 _LACKS_WORKERS = re.compile(
-    r"missingWorkers|^halo_gateway_workers_missing [1-9]|Without worker", re.MULTILINE
+    r"missingWorkers|^halo_gateway_workers_missing [1-9]|These workers did not", re.MULTILINE
 )
 
 

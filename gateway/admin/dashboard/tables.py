@@ -19,8 +19,8 @@ _PAGES_HTML = Markup('<nav aria-label="Pages" class="pages">{}</nav>\n')
 _PAGE_HTML = Markup('<a href="?{}" rel="{}">{}</a> ')
 
 _MISSING_HTML = Markup(
-    '<p class="fail" role="status">Without worker {}, which did not answer in half a second: what only it'
-    " counts or knows is missing. Load the page again.</p>\n"
+    '<p class="fail" role="status">These workers did not answer in half a second: {}. What only they count or'
+    " know is missing here. Load the page again.</p>\n"
 )
 
 Cell = str | Markup

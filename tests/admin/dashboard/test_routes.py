@@ -43,7 +43,7 @@ async def test_page_says_which_workers_did_not_answer(path: str) -> None:
     pages = DashboardPages()
     assert "did not answer" not in (await pages.get(path)).text
     pages.group.missing_workers = [2]
-    assert "Without worker 2, which did not answer" in (await pages.get(path)).text
+    assert "These workers did not answer in half a second: 2." in (await pages.get(path)).text
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/admin/sign-in"])

@@ -24,4 +24,4 @@ def test_table_without_rows_is_a_text() -> None:
 
 def test_note_names_workers_that_did_not_answer() -> None:
     assert missing_note({"found": 1}) == ""
-    assert "Without worker 2, 3, which did not answer" in missing_note({"missingWorkers": [2, 3]})
+    assert "These workers did not answer in half a second: 2, 3." in missing_note({"missingWorkers": [2, 3]})
