@@ -56,7 +56,7 @@ def test_truncate_fault_applies_to_errors(halo: HaloClient) -> None:
 def test_hang_fault_sends_no_response(halo: HaloClient) -> None:
     halo.inject("hang", times=1)
     with pytest.raises(httpx.ReadTimeout):
-        halo.send("Patient", timeout=0.2)
+        halo.send("Patient", timeout=httpx.Timeout(20, read=0.2))
     assert halo.send("Patient").status_code == 200
 
 

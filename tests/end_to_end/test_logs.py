@@ -250,7 +250,7 @@ def test_hits_have_the_fields_of_the_first_request(world: World) -> None:
 
 
 def test_followers_of_a_shared_query_have_none(world: World) -> None:
-    world.emulator.control("POST", "faults", {"kind": "delay", "delay": 0.5, "times": 1})
+    world.emulator.control("POST", "faults", {"kind": "delay", "delay": 2, "times": 1})
     with ThreadPoolExecutor(5) as pool:
         statuses = [
             future.result().status_code
@@ -386,7 +386,7 @@ def test_rest_of_an_answered_request_has_no_event(world: World, line: str) -> No
 
 
 def test_client_that_leaves_is_noted(world: World) -> None:
-    world.emulator.control("POST", "faults", {"kind": "delay", "delay": 0.5, "times": 1})
+    world.emulator.control("POST", "faults", {"kind": "delay", "delay": 2, "times": 1})
     with pytest.raises(httpx.ReadTimeout):
         httpx.get(f"{world.server.url}{FHIR}/Patient/8", headers=KEY, timeout=0.2, trust_env=False)
     until(lambda: world.requests)

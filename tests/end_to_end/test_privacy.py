@@ -189,7 +189,7 @@ def test_page_links_contain_no_search_values(pair: Pair) -> None:
 
 
 def test_client_disconnect_leaks_nothing(pair: Pair) -> None:
-    pair.fault(kind="delay", delay=1, times=1)
+    pair.fault(kind="delay", delay=2, times=1)
     with pytest.raises(httpx.ReadTimeout), capture_logs() as lines:
         httpx.get(f"{pair.url}{FHIR}/Patient?{SEARCH}", headers=HEADERS, timeout=0.2, trust_env=False)
     pair.get("Patient/1")

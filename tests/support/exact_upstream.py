@@ -55,16 +55,16 @@ async def exact_upstream(serve: Serve | bytes, host: str = "127.0.0.1") -> Async
 async def direct_transport(
     *,
     max_connections: int = 2,
-    read: float = 2,
-    pool: float = 2,
-    total: float = 5,
-    idle: float = 5,
+    read: float = 20,
+    pool: float = 20,
+    total: float = 30,
+    idle: float = 20,
     max_body: int = 10_000_000,
 ) -> AsyncIterator[DirectTransport]:
     """Open a transport with these limits, in seconds and bytes."""
     transport = DirectTransport(
         limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=idle),
-        timeout=httpx.Timeout(read, connect=2, pool=pool),
+        timeout=httpx.Timeout(read, connect=20, pool=pool),
         max_body=max_body,
         total_timeout=total,
     )

@@ -79,9 +79,9 @@ class Chain:
     def __init__(self, limits: Limits) -> None:
         self.pool = DirectTransport(
             limits=httpx.Limits(max_connections=200, keepalive_expiry=20),
-            timeout=httpx.Timeout(limits.read, connect=1.0),
+            timeout=httpx.Timeout(limits.read, connect=20.0),
             max_body=limits.max_body,
-            total_timeout=5.0,
+            total_timeout=30.0,
         )
         self.handler = self._create_handler(limits)
 

@@ -105,16 +105,14 @@ async def test_unread_bytes_of_an_idle_connection_are_noticed_before_use() -> No
         listener = socket.create_server(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         first = asyncio.create_task(send(transport, url))
-        await asyncio.sleep(0.05)
-        peer, _ = listener.accept()
-        peer.recv(1000)
+        peer, _ = await asyncio.to_thread(listener.accept)
+        await asyncio.to_thread(peer.recv, 1000)
         peer.sendall(OK)
         assert await first == "200 ok"
         peer.sendall(OK.replace(b"ok", b"no"))
         second = asyncio.create_task(send(transport, url))
-        await asyncio.sleep(0.05)
-        other, _ = listener.accept()
-        other.recv(1000)
+        other, _ = await asyncio.to_thread(listener.accept)
+        await asyncio.to_thread(other.recv, 1000)
         other.sendall(OK)
         assert await second == "200 ok"
         for each in (peer, other, listener):
@@ -139,24 +137,24 @@ async def test_body_is_not_written_faster_than_it_is_read() -> None:
         start = monotonic()
         result = await send(transport, upstream.url, "POST", b"x" * 30_000_000)
         assert result == "ReadTimeout upstream-timeout no-response"
-        assert monotonic() - start < 5
+        assert monotonic() - start < 15
 
 
 async def test_time_without_data_counts_from_the_last_byte() -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         for byte in OK[:-1]:
             writer.write(bytes([byte]))
-            await asyncio.sleep(0.04)
+            await asyncio.sleep(0.06)
         if number == 0:
             writer.write(OK[-1:])
         else:
             await asyncio.sleep(60)
 
-    async with exact_upstream(drip) as upstream, direct_transport(read=1) as transport:
+    async with exact_upstream(drip) as upstream, direct_transport(read=2) as transport:
         assert await send(transport, upstream.url) == "200 ok"
         start = monotonic()
         assert await send(transport, upstream.url) == "ReadTimeout upstream-timeout no-response"
-        assert monotonic() - start > 2
+        assert monotonic() - start > 4
 
 
 async def test_total_time_ends_a_response_that_goes_on() -> None:

@@ -60,9 +60,11 @@ def closed_port() -> int:
         return port
 
 
-async def send(url: str, *, proxy: str = "", ca_file: Path | None = None, times: int = 1) -> list[str]:
+async def send(
+    url: str, *, proxy: str = "", ca_file: Path | None = None, times: int = 1, limit: float = 20
+) -> list[str]:
     """Status and body of each response, or the exception and its text."""
-    pool, results = _pool(proxy, ca_file), list[str]()
+    pool, results = _pool(proxy, ca_file, limit), list[str]()
     for _ in range(times):
         try:
             response = await pool.handle_async_request(httpx.Request("PUT", url))
@@ -74,11 +76,12 @@ async def send(url: str, *, proxy: str = "", ca_file: Path | None = None, times:
     return results
 
 
-def _pool(proxy: str, ca_file: Path | None) -> DirectTransport | PooledTransport:
-    limits = httpx.Limits(max_connections=2, keepalive_expiry=5)
-    timeout = httpx.Timeout(2, connect=2, pool=2)
+def _pool(proxy: str, ca_file: Path | None, timeout: float) -> DirectTransport | PooledTransport:
+    limits = httpx.Limits(max_connections=2, keepalive_expiry=20)
     transport = partial(PooledTransport, proxy=proxy) if proxy or _is_aiohttp else DirectTransport
-    return transport(limits=limits, timeout=timeout, max_body=1_000, total_timeout=5, ca_file=ca_file)
+    return transport(
+        limits=limits, timeout=httpx.Timeout(timeout), max_body=1_000, total_timeout=30, ca_file=ca_file
+    )
 
 
 async def test_private_authority_is_trusted_with_those_of_the_system(
@@ -99,7 +102,7 @@ async def test_request_is_not_sent_to_untrusted_certificate(tls_server: tuple[Se
 
 def test_missing_certificate_file_is_an_error_at_start(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        _pool("", tmp_path / "absent.pem")
+        _pool("", tmp_path / "absent.pem", 1)
 
 
 async def test_environment_variables_change_neither_proxy_nor_trust(
@@ -194,7 +197,8 @@ async def test_slow_proxy_is_a_proxy_error() -> None:
         await reader.read()
 
     with run_server(never_respond) as port:
-        results = await send(f"https://127.0.0.1:{closed_port()}/x", proxy=f"http://127.0.0.1:{port}")
+        url = f"https://127.0.0.1:{closed_port()}/x"
+        results = await send(url, proxy=f"http://127.0.0.1:{port}", limit=1)
     assert results == [f"ProxyError {UNAVAILABLE} no-response"]
 
 

@@ -33,7 +33,7 @@ def test_connection_faults_break_the_response(itsm: ItsmClient) -> None:
             itsm.send("/api/tickets")
     itsm.inject("hang", times=1)
     with pytest.raises(httpx.ReadTimeout):
-        itsm.send("/api/tickets", timeout=0.1)
+        itsm.send("/api/tickets", timeout=httpx.Timeout(20, read=0.1))
 
 
 def test_lost_response_is_executed(itsm: ItsmClient) -> None:

@@ -61,7 +61,12 @@ def test_truncated_body_ends_early(gorilla: GorillaClient) -> None:
 def test_hanging_request_gets_nothing(gorilla: GorillaClient) -> None:
     gorilla.fault(kind="hang", times=1)
     with pytest.raises(httpx.ReadTimeout):
-        httpx.get(f"{gorilla.emulator.url}/fhir/R4/Patient", headers=TOKEN, timeout=0.3, trust_env=False)
+        httpx.get(
+            f"{gorilla.emulator.url}/fhir/R4/Patient",
+            headers=TOKEN,
+            timeout=httpx.Timeout(20, read=0.3),
+            trust_env=False,
+        )
 
 
 def test_slow_body_is_whole(gorilla: GorillaClient) -> None:
