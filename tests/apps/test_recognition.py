@@ -1,6 +1,6 @@
 """Recognition of apps by header, User-Agent and network."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -101,9 +101,9 @@ def test_pattern_fits_whole_user_agent(pattern: str, text: str, is_match: bool) 
 
 
 def test_pattern_with_many_stars_is_linear() -> None:
-    started_at = perf_counter()
+    started_at = process_time()
     assert not UserAgentPattern("*a" * 90 + "b*").matches("a" * 100_000)
-    assert perf_counter() - started_at < 1
+    assert process_time() - started_at < 1
 
 
 def test_remembered_requests_are_bounded() -> None:

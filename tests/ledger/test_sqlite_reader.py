@@ -4,11 +4,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from threading import Event, Timer
-from time import monotonic
 
 import pytest
 from support.endless_reads import make_reads_endless
 from support.requests import GUID
+from support.stopwatch import Stopwatch
 
 from gateway.ledger.cost import CostClass, LedgerKey
 from gateway.ledger.reader import ReadLimits, TooManyRowsError
@@ -83,12 +83,11 @@ def test_end_interrupts_a_read(path: Path, seconds: float) -> None:
         ended.set()  # between the opening of the reader and its query
     ending = Timer(seconds, ended.set)
     ending.start()
-    start = monotonic()
-    with closing(connect_read_only(path)) as file:
+    with Stopwatch() as wait, closing(connect_read_only(path)) as file:
         reader = SqliteReader(file, ReadLimits(has_ended=ended.is_set))
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             reader.rows()
-    assert monotonic() - start < seconds + 1
+    assert wait.seconds < seconds + 1
     ending.join()
 
 

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from time import monotonic
 
 import pytest
 from structlog.testing import capture_logs
+from support.stopwatch import Stopwatch
 
 from gateway.server.exit_stacks import ExitStacks
 
@@ -27,11 +27,10 @@ async def test_parts_close_at_once_each_in_its_own_order() -> None:
     stacks["ledger"].push_async_callback(close, "second of ledger", 0.5)
     stacks["ledger"].push_async_callback(close, "first of ledger", 0.5)
     stacks["traces"].push_async_callback(close, "traces", 0.75)
-    start = monotonic()
-    with capture_logs() as lines:
+    with Stopwatch() as wait, capture_logs() as lines:
         await stacks.aclose()
     assert ended == ["first of ledger", "traces", "second of ledger"]
-    assert monotonic() - start < 1.5
+    assert wait.seconds < 1.5
     assert late_parts(lines) == []
 
 

@@ -1,6 +1,6 @@
 """Diagnostics of an upstream error."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from support.dialects import request, response
@@ -76,6 +76,6 @@ def test_credentials_are_replaced() -> None:
 def test_time_is_linear_in_the_number_of_parameters() -> None:
     query = "&".join(f"family=Zzyzx{number}" for number in range(5_000))
     request = fhir_request("Patient", query)
-    start = perf_counter()
+    start = process_time()
     assert redact_request_values("No Zzyzx4999 here. " * 50, request) == "No … here. " * 50
-    assert perf_counter() - start < 0.5
+    assert process_time() - start < 0.5
