@@ -35,7 +35,7 @@ CLIENT_REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
 
 def failing_settings(emulator: str, **sections: Any) -> Settings:
     """Settings of the tests with short timeouts and every upstream mounted."""
-    limits = {"timeouts": {"read": 0.7, "connect": 0.7}, "max_body": 3_000_000}
+    limits = {"timeouts": {"read": 2.5, "connect": 2.5}, "max_body": 3_000_000}
     upstreams = {
         **{
             name: {"url": f"{emulator}/fhir/R4", "dialect": name, "path": path} | limits
@@ -48,7 +48,7 @@ def failing_settings(emulator: str, **sections: Any) -> Settings:
     short = {
         "upstream": {"url": emulator} | limits,
         "upstreams": upstreams,
-        "sql": {"total_timeout_seconds": 0.7},
+        "sql": {"total_timeout_seconds": 2.5},
     }
     return Settings.model_validate(defaults | short | sections)
 

@@ -416,7 +416,7 @@ def test_timeout_is_that_of_the_mount() -> None:
     sections = WITHOUT_RETRIES | {
         "upstream": {"url": "http://127.0.0.1:9", "timeouts": {"read": 0.2, "total": 0.3}}
     }
-    with running_mounts(sections=sections, timeouts={"read": 3, "total": 4}) as mounts:
+    with running_mounts(sections=sections, timeouts={"read": 15, "total": 20}) as mounts:
         mounts.hg.answer = slow
         assert mounts.get("hg/Patient/1").status_code == 200
     with running_mounts(sections=sections, timeouts={"read": 0.3, "total": 0.5}) as mounts:
