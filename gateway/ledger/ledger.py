@@ -130,10 +130,16 @@ class Ledger:
         last_writer.join(CLOSE_SECONDS)
         being_written = sum(queries for queries, _ in self._being_written.values())
         lost = self._pending_counts.queries + being_written + self._backend.unpersisted_count
-        if not last_writer.is_alive():
+        if last_writer.is_alive():
+            Thread(target=self._close_after, args=(last_writer,), name="ledger-close", daemon=True).start()
+        else:
             self._backend.close()
         if lost:
             _log.error("ledger-lost", queries=lost)
+
+    def _close_after(self, last_writer: Thread) -> None:
+        last_writer.join()
+        self._backend.close()
 
     def _write_last_counts(self) -> None:
         if self._writer_thread.is_alive():

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are
 
 @pytest.fixture
 def gateway(pair: Pair, tmp_path: Path) -> Iterator[WorkersGateway]:
-    with workers_gateway(pair.emulator.url, tmp_path, ADMIN__TOKEN=SECRET) as gateway:
+    circuit = {"CIRCUIT_BREAKER__INITIAL_OPEN_SECONDS": "60"}  # longer than a busy machine needs
+    with workers_gateway(pair.emulator.url, tmp_path, ADMIN__TOKEN=SECRET, **circuit) as gateway:
         yield gateway
 
 

@@ -215,6 +215,8 @@ def test_end_waits_for_a_locked_file_only_so_long(ledger: Ledger, path: Path) ->
         assert wait.seconds < CLOSE_SECONDS + 0.5
     assert lines[-1] == {"event": "ledger-lost", "queries": 3, "log_level": "error"}
     assert read_rows(path) == [LedgerRow(row_key(), 1, 10)]
+    wait_until(lambda: read_rows(path) == [LedgerRow(row_key(), 4, 40)])  # an attempt that goes on
+    wait_until(lambda: ledger._backend._connection is None)
 
 
 def test_lock_that_ends_in_time_loses_nothing(ledger: Ledger, path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from stores.test_redis_channel import wait_until
+from support.stopwatch import Stopwatch
 
 from gateway.stores.lock import MAX_WAIT_SECONDS, LeaderElection
 from gateway.stores.memory import MemoryStore
@@ -60,11 +61,12 @@ class Replica:
 
 
 async def test_followers_get_the_result_of_a_slow_leader() -> None:
-    store, results = MemoryStore(), list[str]()
-    replicas = [Replica(store, results, 1.0) for _ in range(3)]
-    for replica in replicas:
-        replica.fetch_seconds = 1.5
-    responses = await asyncio.gather(*(replica.get() for replica in replicas))
+    with Stopwatch() as clock:
+        store, results = MemoryStore(clock=lambda: clock.seconds), list[str]()
+        replicas = [Replica(store, results, 1.0) for _ in range(3)]
+        for replica in replicas:
+            replica.fetch_seconds = 1.5
+        responses = await asyncio.gather(*(replica.get() for replica in replicas))
     assert sorted(responses) == ["fetched", "stored", "stored"]
     assert [wait for replica in replicas for wait in replica.waits] == [False]
 
