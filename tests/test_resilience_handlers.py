@@ -86,24 +86,24 @@ async def test_bulkhead_without_queue_permits_a_request() -> None:
 
 
 async def test_all_waits_of_a_request_share_one_deadline() -> None:
-    """After 0.7 seconds in the queue, a deadline of 1 second leaves no time for a retry in 0.6 seconds."""
+    """After 2.8 seconds in the queue, a deadline of 4 seconds leaves no time for a retry in 2.4 seconds."""
     paths: list[str] = []
 
     async def halo(request: FhirRequest) -> FhirResponse:
         paths.append(request.path)
         if request.path == "Patient/1":
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(2.8)
             return json_response({"resourceType": "Patient"})
-        raise Failure(UNREACHABLE, retry_after=0.6)  # type: ignore[arg-type] # shorter than Halo would say
+        raise Failure(UNREACHABLE, retry_after=2.4)  # type: ignore[arg-type] # shorter than Halo would say
 
     settings = SETTINGS.model_copy(
-        update={"bulkhead": Bulkhead(max_concurrent=1), "retry": Retry(max_wait_seconds=1)}
+        update={"bulkhead": Bulkhead(max_concurrent=1), "retry": Retry(max_wait_seconds=4)}
     )
     handler = resilient_handler(halo, settings)
-    first = asyncio.create_task(call(handler, fhir_request("Patient/1", deadline=monotonic() + 1)))
+    first = asyncio.create_task(call(handler, fhir_request("Patient/1", deadline=monotonic() + 4)))
     await asyncio.sleep(0)
     with pytest.raises(Failure):
-        await handler(fhir_request("Patient/2", deadline=monotonic() + 1))
+        await handler(fhir_request("Patient/2", deadline=monotonic() + 4))
     await first
     assert paths == ["Patient/1", "Patient/2"]
 

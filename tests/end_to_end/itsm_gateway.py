@@ -35,6 +35,7 @@ FHIR = {"accept": "application/fhir+json"}
 def itsm_settings(emulator: str, **mount: Any) -> Settings:
     """Settings with HaloITSM mounted at /itsm. No request is repeated."""
     defaults = settings_for(emulator).model_dump()
+    defaults["retry"]["max_wait_seconds"] = 10
     itsm = {"url": emulator, "dialect": "halo-itsm", "path": "/itsm"} | mount
     return Settings.model_validate(defaults | {"upstreams": {"itsm": itsm}})
 

@@ -249,7 +249,7 @@ def test_write_and_deletion_pass_unchanged(itsm: ItsmGateway) -> None:
 
 
 def test_rate_is_paced_so_that_no_request_is_refused(emulator: RunningEmulator) -> None:
-    limits = [{"requests": 3, "seconds": 0.5}]  # waits at most half of the settings' `max_wait_seconds`
+    limits = [{"requests": 3, "seconds": 0.5}]
     with run_itsm_gateway(emulator, itsm_settings(emulator.url, rate_limits=limits)) as itsm:
         emulator.control("PATCH", "settings", {"rate_windows": []})
         started = monotonic()

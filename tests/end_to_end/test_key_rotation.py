@@ -122,8 +122,12 @@ def test_purge_reaches_what_any_key_has_stored(replicas: Replicas, order: tuple[
 
 
 def purge(url: str) -> None:
-    """Purge a patient's responses through one replica."""
+    """Purge a patient's responses through one replica; the other may be too busy to answer in time."""
     body = {"site": SYDNEY, "patient": "1"}
     fields = {"authorization": f"Bearer {TOKEN}"}
-    response = httpx.post(f"{url}/admin/purge", json=body, headers=fields, trust_env=False)
-    assert response.status_code == 200, response.text
+    for _ in range(5):
+        response = httpx.post(f"{url}/admin/purge", json=body, headers=fields, trust_env=False)
+        if response.status_code == 200:
+            return
+        assert "notReached" in response.json(), response.text
+    raise AssertionError("a replica was not reached five times")

@@ -128,7 +128,7 @@ def test_answer_in_the_last_part_ends_the_connection(method: str, path: str, bod
     with draining_server(delay=10) as server, connect(server) as kept:
         kept.sendall(request("/"))
         read_until(kept, b"body")
-        server._schedule.delay = 2.0
+        server._schedule.delay = 4.0
         end_answers(server)
         for client in (kept, connect(server)):
             with client:
