@@ -32,6 +32,9 @@ define install
 		|| { echo "The installation failed. Does this machine reach a package index? See docs/install.md." >&2; exit 1; }
 endef
 
+# Files with tests of a marker: to collect all other tests, too, takes longer than some of these.
+marked = $(shell grep -rlw 'mark.$(1)' tests)
+
 .PHONY: demo test test-newest test-install check bench chaos fuzz searches rolling docs images lock dist sbom clean
 
 demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (ARGS=--once ends)
@@ -39,7 +42,7 @@ demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (
 
 test: $(READY)  ## every test that needs no extra server, in about 12 minutes on two cores
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "$(SUITE) and not alone" $(ARGS)
-	$(BIN)/pytest -n 0 -m alone $(ARGS) || [ $$? -eq 5 ]  # 5: ARGS select none of these
+	$(BIN)/pytest -n 0 -m alone $(or $(ARGS),$(call marked,alone)) || [ $$? -eq 5 ]  # 5: ARGS select none of these
 
 test-newest:  ## the same with the newest releases of all direct dependencies, in .venv-newest
 	$(PYTHON) -m venv --clear .venv-newest
@@ -52,7 +55,7 @@ test-newest:  ## the same with the newest releases of all direct dependencies, i
 	.venv-newest/bin/pytest -n 0 -m alone $(ARGS) || [ $$? -eq 5 ]
 
 test-install: $(READY) dist  ## install wheel, sdist and folder, also with pipx; try every command away from here
-	$(BIN)/pytest -n 0 -m install $(ARGS)
+	$(BIN)/pytest -n 0 -m install $(or $(ARGS),$(call marked,install))
 
 check: $(READY)  ## format, lint, types, layers
 	$(BIN)/ruff format --check .
