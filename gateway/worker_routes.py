@@ -18,9 +18,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.admin.dashboard.practice_states import problems_first
+from gateway.admin.endpoints import failure_response
 from gateway.admin.reach import MISSING_WORKERS
 from gateway.admin.requests import NO_STORE_HEADERS
 from gateway.admin.worker_sums import COMBINATIONS, CombineResponses, summed_statistics, worst_sites
+from gateway.errors import catalog
+from gateway.errors.failure import Failure
 from gateway.server.siblings import SiblingAnswer, SiblingRequest
 from gateway.server.worker import Worker
 from gateway.stores.base import Store
@@ -125,15 +128,23 @@ class WorkerRoutes:
         answers = await self.worker.siblings.ask(_passed_request(whole, body))
         of_all = (SiblingAnswer(own.status_code, bytes(own.body)), *answers.values())
         bodies = [answer.body for answer in of_all if answer and answer.status == httpx.codes.OK]
+        missing = [number for number, answer in answers.items() if not _has_answered(answer)]
         if not bodies:
-            return own
+            return _missing_response(bytes(own.body), missing) if missing else own
         combined = combine([msgspec.json.decode(body) for body in bodies])
         combined = _rows_of_page(combined, request.query_params)
-        missing = [number for number, answer in answers.items() if not _has_answered(answer)]
         if missing:
             combined = {**combined, MISSING_WORKERS: missing}
         content = msgspec.json.encode(combined)
         return Response(content, headers=NO_STORE_HEADERS, media_type="application/json")
+
+
+def _missing_response(outcome: bytes, missing: Iterable[int]) -> Response:
+    """Response 503 with the text of a refusal, which a worker that did not answer might not have given."""
+    text = msgspec.json.decode(outcome)["issue"][0]["details"]["text"]
+    silent = ", ".join(f"worker {number}" for number in missing)
+    text += f" But {silent} did not answer and may know more. Retry after the time in Retry-After."
+    return failure_response(Failure(catalog.GATEWAY_OVERLOADED, text=text))
 
 
 def _has_answered(answer: SiblingAnswer | None) -> bool:

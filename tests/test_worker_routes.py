@@ -76,8 +76,8 @@ async def test_practice_that_only_a_sibling_knows_is_reset() -> None:
     assert (unknown.status_code, "reset" in unknown.json()) == (400, False)
 
 
-@pytest.mark.parametrize("path", ["/admin/sites", "/admin/pauses"])
-async def test_response_without_a_worker_names_it(path: str) -> None:
+def routes_without_worker_2() -> list[Route]:
+    """Routes of worker 1, whose sibling 3 answers and whose sibling 2 is silent."""
     halo = FaultyUpstream()
     worker = worker_of(1, halo, worker_of(3, FaultyUpstream()))
     ask_others = worker.worker.siblings.ask
@@ -86,5 +86,20 @@ async def test_response_without_a_worker_names_it(path: str) -> None:
         return {2: None, **await ask_others(request)}
 
     worker.worker.siblings.ask = ask  # type: ignore[method-assign]
-    response = await route_response(worker.with_sums(routes_of(halo)), "GET", path)
+    return worker.with_sums(routes_of(halo))
+
+
+@pytest.mark.parametrize("path", ["/admin/sites", "/admin/pauses"])
+async def test_response_without_a_worker_names_it(path: str) -> None:
+    response = await route_response(routes_without_worker_2(), "GET", path)
     assert (response.status_code, response.json()["missingWorkers"]) == (200, [2])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", f"/admin/sites/{STRANGE}/reset"), ("GET", f"/admin/sites?site={STRANGE}")]
+)
+async def test_practice_that_a_silent_worker_may_know_is_no_400(method: str, path: str) -> None:
+    response = await route_response(routes_without_worker_2(), method, path)
+    text = response.json()["issue"][0]["details"]["text"]
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    assert "But worker 2 did not answer and may know more. Retry after the time" in text

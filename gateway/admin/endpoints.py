@@ -64,9 +64,9 @@ class AdminEndpoints:
                     endpoint(request), lambda: request.method == "GET" and self.has_ended(), shutdown_failure
                 )
             except Failure as failure:
-                return _error_response(failure)
+                return failure_response(failure)
             except Exception as error:  # noqa: BLE001 - a bug must become a response here, too
-                return _error_response(internal_error(error))
+                return failure_response(internal_error(error))
 
         return authenticated_endpoint
 
@@ -94,6 +94,7 @@ def _with_keys(path: str) -> str:
     return path.replace("{siteId}", "{siteId:path}")
 
 
-def _error_response(failure: Failure) -> Response:
+def failure_response(failure: Failure) -> Response:
+    """Return the OperationOutcome of a failure."""
     response = error_response(failure)
     return Response(response.body, response.status, dict(response.headers))
