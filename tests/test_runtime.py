@@ -220,7 +220,7 @@ async def test_process_that_ends_uses_a_redis_that_is_back() -> None:
     """Even if it has not done so since: other replicas would serve what its writes changed."""
     counter, place = f"*{INVALIDATION_PREFIX}*/Patient", "*replicas/*/lock"
     with redis_server() as redis, redis.direct() as direct, capture_logs() as lines:
-        cache = Cache.model_validate({"redis": {"url": redis.url}, "keys": [SECRET]})
+        cache = Cache.model_validate({"redis": {"url": redis.url, "timeout": 2}, "keys": [SECRET]})
         settings = settings_for("http://upstream").model_copy(update={"cache": cache})
         patient = {"resourceType": "Patient", "id": "1"}
         async with http_client(settings, lambda _: httpx.Response(200, json=patient)) as client:

@@ -74,7 +74,7 @@ def test_error_without_ledger_names_the_setting() -> None:
 
 def test_report_reads_ledger_in_redis() -> None:
     with redis_server() as redis:
-        settings = ledger_settings(None, cache={"redis": {"url": redis.url}, "keys": [SECRET]})
+        settings = ledger_settings(None, cache={"redis": {"url": redis.url, "timeout": 10}, "keys": [SECRET]})
         ledger = Ledger(RedisLedger(redis.url))
         for key in keys_of(TODAY):
             ledger.add(key, 500)
@@ -110,7 +110,7 @@ def test_report_by_app_is_a_table_or_csv(path: Path) -> None:
 
 def test_report_by_app_reads_ledger_in_redis() -> None:
     with redis_server() as redis:
-        settings = ledger_settings(None, cache={"redis": {"url": redis.url}, "keys": [SECRET]})
+        settings = ledger_settings(None, cache={"redis": {"url": redis.url, "timeout": 10}, "keys": [SECRET]})
         ledger = Ledger(RedisLedger(redis.url))
         ledger.add(keys_of(TODAY)[0]._replace(app="board"), 500)
         ledger.close()

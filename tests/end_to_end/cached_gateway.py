@@ -46,7 +46,7 @@ def settings_for(upstream: str, public_url: str | None = None) -> Settings:
 
 def replica(upstream: str, redis: str) -> Starlette:
     """A replica with a shared Redis."""
-    shared = RedisStore(redis, ["synthetic key"])
+    shared = RedisStore(redis, ["synthetic key"], timeout=5)
     store, settings = FallbackStore(shared, MemoryStore, probe_interval=0.2), settings_for(upstream, PUBLIC)
     return cached_gateway(
         settings, store, CacheConfig(b"synthetic", lock_seconds=LOCK_SECONDS), (store, shared)

@@ -22,7 +22,7 @@ ANY_TYPE_SEARCHES = ["_revinclude=*", "_revinclude=*:*", "_revinclude:iterate=*&
 
 def gateway_settings(upstream: str, redis_url: str) -> Settings:
     """The settings of `settings_for`, with the cache at its defaults, in memory or in Redis."""
-    redis = {"redis": {"url": redis_url}, "keys": [SECRET]} if redis_url else {}
+    redis = {"redis": {"url": redis_url, "timeout": 10}, "keys": [SECRET]} if redis_url else {}
     document = settings_for(upstream).model_dump(exclude_unset=True, mode="json")
     return Settings.model_validate(document | {"cache": {"profile": "balanced"} | redis})
 

@@ -284,7 +284,7 @@ def test_answer_that_has_not_changed_names_the_origin(pair: Pair) -> None:
 def test_replicas_share_answers_but_no_origin(pair: Pair) -> None:
     with redis_server() as redis:
         settings = settings_for(pair.emulator.url).model_dump(mode="json") | {
-            "cache": {"redis": {"url": redis.url}, "keys": [SECRET]},
+            "cache": {"redis": {"url": redis.url, "timeout": 10}, "keys": [SECRET]},
             "cors": {"origins": [A, B]},
             "server": {"public_url": "https://gw.example"},
         }

@@ -335,7 +335,7 @@ def test_time_of_a_refused_request_begins_with_itself(
         if has_request_before:
             client.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
             assert client.recv(65_536)
-        time.sleep(0.8)
+        time.sleep(2.0)
         client.sendall(content)
         if rest:
             time.sleep(0.45)  # more than `least`: the event loop's clock has whole milliseconds
@@ -343,7 +343,7 @@ def test_time_of_a_refused_request_begins_with_itself(
         until(lambda: world.requests)
     (line,) = world.requests
     assert line["status"] == 400
-    assert least <= line["ms"] < least + 700
+    assert least <= line["ms"] < least + 1_900
 
 
 def test_too_many_connections_and_late_bodies_have_one_event_each(emulator: RunningEmulator) -> None:

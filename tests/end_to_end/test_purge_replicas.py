@@ -29,6 +29,7 @@ class Replica(NamedTuple):
 def replica(redis: RedisServer) -> Iterator[Replica]:
     settings = {
         "CACHE__REDIS__URL": redis.url,
+        "CACHE__REDIS__TIMEOUT": "10",
         "CACHE__KEYS": f'["{OTHER_SECRET}"]',
         "ADMIN__TOKEN": SECRET,
         "SITES__DEFAULT__TIME_ZONE": "Australia/Sydney",
@@ -115,6 +116,7 @@ def test_successor_of_a_killed_worker_is_the_same_replica(tmp_path: Path) -> Non
             tmp_path,
             ADMIN__TOKEN=SECRET,
             CACHE__REDIS__URL=redis.url,
+            CACHE__REDIS__TIMEOUT="10",
             CACHE__KEYS=f'["{OTHER_SECRET}"]',
         ) as gateway,
     ):

@@ -123,7 +123,7 @@ def world(pair: Pair) -> Iterator[World]:
 def replicas(pair: Pair) -> Iterator[World]:
     receiver = Receiver()
     with redis_server() as redis, running_receiver(receiver) as receiver_url, ExitStack() as stack:
-        cache = Cache.model_validate({"redis": {"url": redis.url}, "keys": [CACHE_KEY]})
+        cache = Cache.model_validate({"redis": {"url": redis.url, "timeout": 10}, "keys": [CACHE_KEY]})
         settings = gateway_settings(pair, receiver_url, cache)
         servers = [stack.enter_context(ThreadedServer(create_app(settings))) for _ in range(2)]
         yield World(pair, receiver, [server.url for server in servers])

@@ -196,7 +196,11 @@ def test_workers_on_one_redis_share_responses(pair: Pair, tmp_path: Path) -> Non
     with (
         redis_server() as redis,
         workers_gateway(
-            pair.emulator.url, tmp_path, CACHE__REDIS__URL=redis.url, CACHE__KEYS=f'["{SECRET}"]'
+            pair.emulator.url,
+            tmp_path,
+            CACHE__REDIS__URL=redis.url,
+            CACHE__REDIS__TIMEOUT="10",
+            CACHE__KEYS=f'["{SECRET}"]',
         ) as gateway,
         gateway.clients() as clients,
     ):

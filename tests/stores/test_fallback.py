@@ -279,7 +279,7 @@ async def test_beat_of_a_replica_is_never_replayed() -> None:
 
 async def test_restarted_redis_is_used_again() -> None:
     with redis_server() as server, capture_logs():
-        redis = RedisStore(server.url, ["key"])
+        redis = RedisStore(server.url, ["key"], 10)
         store = FallbackStore(redis, MemoryStore, probe_interval=0.05)
         await store.set("v", b"1", 60)
         server.stop()

@@ -21,6 +21,8 @@ from gateway.stores.redis import RedisStore
 pytestmark = pytest.mark.anyio
 
 KEYS = ["a configured key"]
+#: Seconds that a busy machine may need for a command.
+TIMEOUT = 10.0
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -30,7 +32,7 @@ def server(request: pytest.FixtureRequest, redis_groups: SharedGroups) -> Iterat
 
 
 async def test_redis_store_has_the_interface_of_a_store(server: RedisServer | RedisGroup) -> None:
-    store = RedisStore(server.url, KEYS)
+    store = RedisStore(server.url, KEYS, TIMEOUT)
     await check_store_interface(store)
     await store.aclose()
 
@@ -43,7 +45,7 @@ async def test_user_of_the_page_may_use_store_and_ledger(server: RedisServer | R
     with server.direct() as redis:
         redis.flushall()
     url = server.url.replace("//", "//gateway:password@")
-    store = RedisStore(url, KEYS)
+    store = RedisStore(url, KEYS, TIMEOUT)
     await check_store_interface(store)
     assert (await store.read_stats()).entries
     await store.aclose()
@@ -67,7 +69,7 @@ def use_ledger(url: str) -> None:
 
 
 async def test_values_are_compressed_encrypted_and_bound_to_names(server: RedisServer | RedisGroup) -> None:
-    store = RedisStore(server.url, KEYS)
+    store = RedisStore(server.url, KEYS, TIMEOUT)
     await store.set("small", b"Zzyzx", 60)
     await store.set("large", b"Zzyzx" * 1000, 60)
     assert (await store.get("small"), await store.get("large")) == (b"Zzyzx", b"Zzyzx" * 1000)
@@ -85,13 +87,13 @@ async def test_values_are_compressed_encrypted_and_bound_to_names(server: RedisS
 
 
 async def check_undecryptable(server: RedisServer | RedisGroup, name: str, keys: list[str]) -> None:
-    store = RedisStore(server.url, keys)
+    store = RedisStore(server.url, keys, TIMEOUT)
     assert await store.get(name) is None
     await store.aclose()
 
 
 async def test_older_key_still_decrypts(server: RedisServer | RedisGroup) -> None:
-    old, new = RedisStore(server.url, ["old"]), RedisStore(server.url, ["new", "old"])
+    old, new = (RedisStore(server.url, keys, TIMEOUT) for keys in (["old"], ["new", "old"]))
     await old.set("v", b"1", 60)
     assert await new.get("v") == b"1"
     await old.aclose()
@@ -102,7 +104,7 @@ async def test_evicted_counter_of_invalidations_has_no_earlier_number(
     server: RedisServer | RedisGroup,
 ) -> None:
     """A reader who finds none creates it, with a lifetime: it would have the same number without a write."""
-    store, name, seen = RedisStore(server.url, KEYS), "halo-gateway/counter/s/Patient", set[int]()
+    store, name, seen = RedisStore(server.url, KEYS, TIMEOUT), "halo-gateway/counter/s/Patient", set[int]()
     with server.direct() as redis:
         for amount in (0, 0, 5):
             numbers = [await store.increment("counter/s/Patient", each, 60) for each in (amount, 0)]
@@ -114,7 +116,7 @@ async def test_evicted_counter_of_invalidations_has_no_earlier_number(
 
 
 async def test_missing_counter_is_not_created_by_reading_its_number(server: RedisServer | RedisGroup) -> None:
-    store, name = RedisStore(server.url, KEYS), "halo-gateway/counter/s/Patient"
+    store, name = RedisStore(server.url, KEYS, TIMEOUT), "halo-gateway/counter/s/Patient"
     with server.direct() as redis:
         assert await store.read_invalidations("counter/s/Patient", 60) is None
         assert not redis.exists(name)
@@ -131,7 +133,7 @@ async def test_missing_counter_is_not_created_by_reading_its_number(server: Redi
 async def test_reading_a_counter_of_invalidations_writes_nothing() -> None:
     """Until half of its lifetime is over: a Redis that writes to its disk would wait for it."""
     with redis_server() as server, server.direct(decode_responses=True) as redis:
-        store, name = RedisStore(server.url, KEYS), "halo-gateway/counter/s/Patient"
+        store, name = RedisStore(server.url, KEYS, TIMEOUT), "halo-gateway/counter/s/Patient"
         number = await store.increment("counter/s/Patient", 0, 60)
 
         async def written() -> int:
@@ -168,7 +170,7 @@ async def test_slow_redis_is_a_connection_error_after_timeout() -> None:
 
 async def test_full_redis_has_a_problem_but_reads() -> None:
     with redis_server("--maxmemory-policy", "noeviction") as server:
-        store = RedisStore(server.url, KEYS)
+        store = RedisStore(server.url, KEYS, TIMEOUT)
         await store.set("v", b"1", 60)
         server.configure("maxmemory", "1")
         assert await store.get("v") == b"1"
@@ -182,7 +184,7 @@ async def test_full_redis_has_a_problem_but_reads() -> None:
 async def test_refusal_of_one_command_is_a_problem(command: str) -> None:
     """Else the store would count as up again until it sends the command."""
     with redis_server() as server:
-        store = RedisStore(server.url.replace("//", "//gateway:password@"), KEYS)
+        store = RedisStore(server.url.replace("//", "//gateway:password@"), KEYS, TIMEOUT)
         with server.direct() as admin:
             admin.execute_command("ACL", "SETUSER", "gateway", "reset", *acl_rules(), f"-{command}")
             assert await store.problem() != ""
@@ -192,7 +194,7 @@ async def test_refusal_of_one_command_is_a_problem(command: str) -> None:
 
 
 async def test_stats_are_read_from_redis_or_empty(server: RedisServer | RedisGroup) -> None:
-    store = RedisStore(server.url, KEYS)
+    store = RedisStore(server.url, KEYS, TIMEOUT)
     await store.set("stats", b"1", 60)
     stats = await store.read_stats()
     assert (stats.backend, stats.max_bytes, stats.evictions) == ("redis", 0, 0)
