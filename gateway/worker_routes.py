@@ -20,7 +20,7 @@ from starlette.routing import Route
 from gateway.admin.dashboard.practice_states import problems_first
 from gateway.admin.endpoints import failure_response
 from gateway.admin.reach import MISSING_WORKERS
-from gateway.admin.requests import NO_STORE_HEADERS
+from gateway.admin.requests import NO_STORE_HEADERS, NOT_SERVED
 from gateway.admin.worker_sums import COMBINATIONS, CombineResponses, summed_statistics, worst_sites
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
@@ -130,7 +130,7 @@ class WorkerRoutes:
         bodies = [answer.body for answer in of_all if answer and answer.status == httpx.codes.OK]
         missing = [number for number, answer in answers.items() if not _has_answered(answer)]
         if not bodies:
-            return _missing_response(bytes(own.body), missing) if missing else own
+            return _refusal(own, missing)
         combined = combine([msgspec.json.decode(body) for body in bodies])
         combined = _rows_of_page(combined, request.query_params)
         if missing:
@@ -139,10 +139,12 @@ class WorkerRoutes:
         return Response(content, headers=NO_STORE_HEADERS, media_type="application/json")
 
 
-def _missing_response(outcome: bytes, missing: Iterable[int]) -> Response:
-    """Response 503 with the text of a refusal, which a worker that did not answer might not have given."""
-    text = msgspec.json.decode(outcome)["issue"][0]["details"]["text"]
+def _refusal(own: Response, missing: Iterable[int]) -> Response:
+    """Return this worker's refusal, but 503 for a practice that a worker without an answer may know."""
+    text = msgspec.json.decode(bytes(own.body))["issue"][0]["details"]["text"]
     silent = ", ".join(f"worker {number}" for number in missing)
+    if not silent or text != NOT_SERVED:
+        return own
     text += f" But {silent} did not answer and may know more. Retry after the time in Retry-After."
     return failure_response(Failure(catalog.GATEWAY_OVERLOADED, text=text))
 

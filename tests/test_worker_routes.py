@@ -103,3 +103,9 @@ async def test_practice_that_a_silent_worker_may_know_is_no_400(method: str, pat
     text = response.json()["issue"][0]["details"]["text"]
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
     assert "But worker 2 did not answer and may know more. Retry after the time" in text
+
+
+@pytest.mark.parametrize("query", ["view=all", "site=zzyzx", "zzyzx=1"])
+async def test_wrong_request_is_400_without_a_silent_worker(query: str) -> None:
+    response = await route_response(routes_without_worker_2(), "GET", f"/admin/sites?{query}")
+    assert (response.status_code, "worker" in response.text) == (400, False)

@@ -22,7 +22,8 @@ _MAX_BODY_BYTES = 10_000
 #: Text for a site that is none.
 INVALID_SITE = "site must be a Halo GUID, or an alias of the configuration."
 
-_NOT_SERVED = (
+#: Refusal of a practice of which neither configuration nor state knows.
+NOT_SERVED = (
     "The configuration does not name this practice, and sites.default has no time zone: correct the GUID."
 )
 
@@ -54,7 +55,7 @@ class SiteNames:
         """
         guid = guid_in(self.require_key(site))
         if not self._serves(guid):
-            raise bad_request(_NOT_SERVED, "site")
+            raise bad_request(NOT_SERVED, "site")
         return guid
 
     async def require_known(self, site: str) -> str:
@@ -64,7 +65,7 @@ class SiteNames:
         """
         key = self.require_key(site)
         if not self._serves(guid_in(key)) and not await self.has_state(key):
-            raise bad_request(_NOT_SERVED, "site")
+            raise bad_request(NOT_SERVED, "site")
         return key
 
     def _serves(self, guid: str) -> bool:
