@@ -71,7 +71,7 @@ def running_mounts(*, sections: dict[str, Any] | None = None, **mount: Any) -> I
             "desk": {"url": itsm.url, "dialect": "halo-itsm", "path": "/itsm"} | of_desk,
         }
         defaults = settings_for("http://127.0.0.1:9").model_dump()
-        retry = {"budget_min_per_hour": 20, "max_wait_seconds": 2, "initial_backoff_seconds": 0.01}
+        retry = {"budget_min_per_hour": 20, "max_wait_seconds": 8, "initial_backoff_seconds": 0.01}
         own = {"upstreams": upstreams, "retry": retry, "admin": {"token": SECRET}}
         settings = Settings.model_validate(defaults | own | (sections or {}))
         server = ThreadedServer(create_app(settings)).__enter__()
