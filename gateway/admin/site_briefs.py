@@ -105,7 +105,7 @@ async def read_site_briefs(reader: SiteStatusReader, selection: BriefSelection) 
             is_waiting=load.get(guid, _NO_LOAD)[1] > 0,
         )
         rows.append(_Row(trouble, name.lower(), guid, name, site))
-    found = sorted(_rows_of_selection(rows, selection), key=_order)
+    found = sorted(_rows_of_selection(rows, selection))  # not by site: the GUIDs before it differ
     briefs = [
         SiteBrief(
             row.guid,
@@ -121,10 +121,6 @@ async def read_site_briefs(reader: SiteStatusReader, selection: BriefSelection) 
         for row in found[selection.offset :][: selection.limit]
     ]
     return BriefList(briefs, len(found), len(guids))
-
-
-def _order(row: _Row) -> tuple[Trouble, str, str]:
-    return row[:3]
 
 
 def _rows_of_selection(rows: list[_Row], selection: BriefSelection) -> list[_Row]:

@@ -19,8 +19,9 @@ _SELECT_APP_ROWS = (
     "SELECT day, site, caller, type, interaction, class, queries, bytes, app FROM ledger_by_app"
     " WHERE day >= ? AND (? = '' OR site = ?) LIMIT ?"
 )
-_SUM_CALLERS = "SELECT caller, class, sum(queries), sum(bytes) FROM ledger WHERE day = ? GROUP BY 1, 2"
-_SUM_APPS = "SELECT app, class, sum(queries), sum(bytes) FROM ledger_by_app WHERE day = ? GROUP BY 1, 2"
+# By class first: SQLite sorts the rows, and most of them differ there.
+_SUM_CALLERS = "SELECT caller, class, sum(queries), sum(bytes) FROM ledger WHERE day = ? GROUP BY 2, 1"
+_SUM_APPS = "SELECT app, class, sum(queries), sum(bytes) FROM ledger_by_app WHERE day = ? GROUP BY 2, 1"
 _HAS_APPS = "SELECT 1 FROM sqlite_master WHERE name = 'ledger_by_app'"
 #: Seconds to wait for the lock of another process: less than the end of a process may take.
 BUSY_TIMEOUT: Final = 2.0
