@@ -215,10 +215,9 @@ def test_throttle_of_processes_holds_no_endpoint(mounts: Mounts) -> None:
 def test_quota_without_a_time_holds_for_a_second(mounts: Mounts) -> None:
     mounts.hg.answer_in_turn(Answer(headers={"X-RateLimit-Remaining": "0"}), Answer())
     mounts.get("hg/Patient/1")
-    started = time.monotonic()
     with Stopwatch() as wait:
         assert mounts.get("hg/Patient/1").status_code == 200
-    assert time.monotonic() - started > 0.5
+    assert wait.elapsed > 0.5
     assert wait.seconds < 2
 
 
@@ -236,10 +235,9 @@ def test_refused_token_stops_no_other_caller_of_its_address(mounts: Mounts) -> N
 @pytest.mark.parametrize("path", ["itsm/api/tickets", "hg/Patient/1"])
 def test_rate_of_one_caller_is_paced(path: str) -> None:
     with running_mounts(rate_limits=[{"requests": 3, "seconds": 1}]) as mounts:
-        started = time.monotonic()
         with Stopwatch() as wait:
             assert [mounts.get(path).status_code for _ in range(4)] == [200] * 4
-        assert time.monotonic() - started > 0.9
+        assert wait.elapsed > 0.9
         assert wait.seconds < 2.5
         with Stopwatch() as wait:
             mounts.get(path, "second")

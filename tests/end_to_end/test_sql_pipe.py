@@ -170,10 +170,9 @@ def test_query_has_its_own_time_limits() -> None:
 def test_query_ends_with_its_total_time() -> None:
     with sql_gateway(sql={"read_timeout_seconds": 0.5, "total_timeout_seconds": 2.5}) as gateway:
         gateway.upstream.answers["immediate"] = Answer(delay=6.0)
-        started = time.monotonic()
         with Stopwatch() as wait:
             assert gateway.submit(text_command(maxTimeInQueue=60_000)).status_code == 504
-        assert time.monotonic() - started > 2.0
+        assert wait.elapsed > 2.0
         assert wait.seconds < 3.5
 
 

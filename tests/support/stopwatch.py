@@ -15,18 +15,20 @@ _LONGEST_TICK = 0.1
 
 
 class Stopwatch:
-    """A block of code whose `seconds` are counted in ticks."""
+    """A block of code: its `seconds` are counted in ticks; `elapsed`, for lower bounds, are all of them."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds = self.elapsed = self._started_at = 0.0
         self._has_ended = Event()
         self._thread = Thread(target=self._count, daemon=True)
 
     def __enter__(self) -> Self:
+        self._started_at = monotonic()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.elapsed = monotonic() - self._started_at
         self._has_ended.set()
         self._thread.join()
 
