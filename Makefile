@@ -52,7 +52,7 @@ test-newest:  ## the same with the newest releases of all direct dependencies, i
 	@echo "The lock has other releases of:"
 	-@.venv-newest/bin/pip install --dry-run --no-deps -r requirements/dev.txt | grep -o "Would install.*"
 	.venv-newest/bin/pytest -n $(WORKERS) --dist loadfile -m "$(SUITE) and not alone" --ignore tests/test_requirements.py $(ARGS)
-	.venv-newest/bin/pytest -n 0 -m alone $(ARGS) || [ $$? -eq 5 ]
+	.venv-newest/bin/pytest -n 0 -m alone $(or $(ARGS),$(call marked,alone)) || [ $$? -eq 5 ]
 
 test-install: $(READY) dist  ## install wheel, sdist and folder, also with pipx; try every command away from here
 	$(BIN)/pytest -n 0 -m install $(or $(ARGS),$(call marked,install))
