@@ -23,5 +23,5 @@ async def test_honest_clients_notice_no_attackers() -> None:
         result = await run_soak(processes, PLAN)
         assert processes.replicas[0].stop() == 0
         report = report_soak(processes, PLAN, result)
-        print(*report.lines, sep="\n")
+        print(*report.lines, *(f"error: {line}" for line in report.errors), sep="\n")
         assert not report.errors

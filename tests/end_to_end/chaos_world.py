@@ -301,7 +301,7 @@ lock_seconds = {plan.scale(5, 0.5)}
 [cache.redis]
 url = "{redis}"
 [retry]
-max_wait_seconds = {plan.scale(10, 0.3)}
+max_wait_seconds = {plan.scale(10, 1.5)}
 initial_backoff_seconds = {plan.scale(0.5)}
 max_backoff_seconds = {plan.scale(5)}
 [circuit_breaker]

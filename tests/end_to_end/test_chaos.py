@@ -28,5 +28,5 @@ async def test_chaos_loses_nothing_and_has_no_wrong_response() -> None:
         await asyncio.sleep(1)
         assert [replica.stop() for replica in world.replicas] == [0, 0]
         report = report_run(world, PLAN, result)
-        print(*report.lines, sep="\n")
+        print(*report.lines, *(f"error: {line}" for line in report.errors), sep="\n")
         assert not report.errors, f"CHAOS_SEED={PLAN.seed}: {report.errors}"
