@@ -1,8 +1,7 @@
-from time import thread_time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cpu_time import least_cpu_seconds
 
 from gateway.errors.redaction import redact
 
@@ -133,12 +132,7 @@ REPEATED = [
 @pytest.mark.parametrize("text", REPEATED)
 def test_repeated_text_is_redacted_within_5_ms_of_processor_time(text: str) -> None:
     message = (text * 2_000)[:2_000]
-    durations = []
-    for _ in range(9):
-        start = thread_time()
-        redact(message)
-        durations.append(thread_time() - start)
-    assert min(durations) < 0.005
+    assert least_cpu_seconds(lambda: redact(message), 0.005) < 0.005
 
 
 _WORDS, _PARAMETERS = frozenset({"opportunity", "chargerate"}), frozenset({"zyxColour", "will"})

@@ -3,13 +3,12 @@
 import gc
 import os
 import signal
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from support.stopwatch import Stopwatch
 
 from gateway.server.worker import READY
 from gateway.server.worker_group import ServeWorker, WorkerGroup, WorkerStartError
@@ -25,14 +24,21 @@ class Calls(list[str]):
     """What the group has called."""
 
 
-def group_of(serve: ServeWorker, calls: Calls, count: int = 2) -> WorkerGroup:
+def group_of(serve: ServeWorker, calls: Calls, count: int = 2, *, ends_after: str = "") -> WorkerGroup:
+    """A group that gets SIGTERM once it has made a call; deaths are numbered."""
+
+    def note(call: str) -> None:
+        calls.append(call)
+        if call == ends_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+
     return WorkerGroup(
         count,
         serve,
-        lambda: calls.append("ready"),
-        lambda: calls.append("release"),
+        lambda: note("ready"),
+        lambda: note("release"),
         drain_seconds=0,
-        on_death=lambda number: calls.append(f"death of {number}"),
+        on_death=lambda number: note(f"death {len(calls)} of {number}"),
     )
 
 
@@ -44,14 +50,9 @@ def wait_for_signal(number: int, status: int, lifeline: int) -> None:
     os.read(lifeline, 1)
 
 
-def send_later(seconds: float) -> None:
-    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM)).start()
-
-
 def test_group_is_ready_once_and_ends_with_code_0() -> None:
     calls = Calls()
-    send_later(0.5)
-    assert group_of(wait_for_signal, calls).run() == 0
+    assert group_of(wait_for_signal, calls, ends_after="ready").run() == 0
     assert calls == ["ready", "release"]
 
 
@@ -86,24 +87,33 @@ def test_worker_that_ignores_the_signal_is_killed() -> None:
         os.write(status, READY)
         os.read(lifeline, 1)
 
-    group = group_of(serve, Calls())
+    group = group_of(serve, Calls(), ends_after="ready")
     group.extra_seconds = 0.3
-    send_later(0.5)
     assert group.run() == 1
 
 
 def test_worker_that_dies_again_and_again_is_replaced_more_slowly() -> None:
+    group_is_ready, tell_ready = os.pipe()
+
     def serve(number: int, status: int, lifeline: int) -> None:
         if number == 1:
             os.write(status, READY)
-            time.sleep(0.05)
+            os.read(group_is_ready, 1)
             os._exit(9)
         wait_for_signal(number, status, lifeline)
 
+    def on_ready() -> None:
+        os.write(tell_ready, bytes(9))
+
     calls = Calls()
-    send_later(2.0)
-    with capture_logs() as lines:
-        assert group_of(serve, calls).run() == 0
-    assert calls.count("death of 1") == len(lines)
-    assert {(line["event"], line["number"], line["exit_code"]) for line in lines} == {("worker-ended", 1, 9)}
-    assert 3 <= len(lines) <= 5
+    group = group_of(serve, calls, ends_after="death 3 of 1")
+    group.on_ready = on_ready
+    with capture_logs() as lines, Stopwatch() as wait:
+        assert group.run() == 0
+    os.close(tell_ready)
+    os.close(group_is_ready)
+    assert calls == [*(f"death {number} of 1" for number in range(4)), "release"]
+    ended = {"event": "worker-ended", "number": 1, "exit_code": 9, "log_level": "error"}
+    assert lines == [ended] * 4
+    assert wait.elapsed > 0.7  # at once, after 0.2 s and after 0.5 s
+    assert wait.seconds < 5

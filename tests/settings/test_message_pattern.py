@@ -1,10 +1,10 @@
 """Operators' regular expressions for upstream messages."""
 
 import re
-from time import perf_counter
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from support.cpu_time import least_cpu_seconds
 
 from gateway.resilience.pause_rules import RULES
 from gateway.settings.message_pattern import MessagePattern
@@ -76,8 +76,6 @@ def test_length_of_a_pattern_is_limited() -> None:
 @pytest.mark.parametrize("pattern", [".{0,30}.{0,30}y", "x?" * 9 + "y", "x{0,900}y"])
 def test_slowest_pattern_takes_less_than_a_second(pattern: str) -> None:
     PATTERN.validate_python(pattern)
-    started_at = perf_counter()
-    re.search(pattern, "x" * 8_000, re.IGNORECASE)
-    seconds = perf_counter() - started_at
+    seconds = least_cpu_seconds(lambda: re.search(pattern, "x" * 8_000, re.IGNORECASE), 1)
     print(f"{pattern}: {seconds * 1000:.0f} ms")
     assert seconds < 1

@@ -100,7 +100,7 @@ async def test_last_answer_is_given_when_the_time_is_over() -> None:
     assert (response.status, response.body) == (200, EXECUTING.body)
     assert wait.elapsed > 0.4
     assert wait.seconds < 1.5
-    assert len(upstream.requests) == 3
+    assert len(upstream.requests) in {2, 3}  # the third only if half a second is left for it
 
 
 async def answer_first_poll_only(request: FhirRequest) -> FhirResponse:
@@ -138,7 +138,7 @@ async def test_refusal_by_the_gateway_is_no_answer() -> None:
     assert (response.body, response.header("preference-applied")) == (EXECUTING.body, "wait=1")
     assert wait.elapsed > 0.9
     assert wait.seconds < 1.5
-    assert len(upstream.requests) == 3
+    assert len(upstream.requests) in {2, 3}  # the third only if half a second is left for it
     assert await state_after(refusal) == SUCCESSFUL.body
 
 
