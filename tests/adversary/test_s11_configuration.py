@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from support.forked_commands import Ended, run_commands
 from support.secrets import SECRET, SECRETS
 
 #: Seconds after which a gateway that started is killed: it should have refused.
@@ -156,21 +157,31 @@ def run_gateway(*arguments: str | Path, **environment: str) -> subprocess.Comple
     )
 
 
-@pytest.mark.parametrize(("toml", "setting", "words"), REFUSED.values(), ids=REFUSED)
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Ended, Ended]]:
+    """How `check-config` and `serve` ended with each configuration."""
+    commands = []
+    for number, (toml, _, _) in enumerate(REFUSED.values()):
+        file = tmp_path_factory.mktemp("refused") / f"{number}.toml"
+        file.write_text(toml)
+        commands.append(("check-config", "--config", str(file)))
+        commands.append(("serve", "--port", "0", "--config", str(file)))
+    ended = run_commands(commands)
+    return dict(zip(REFUSED, zip(ended[::2], ended[1::2], strict=True), strict=True))
+
+
+@pytest.mark.parametrize("name", REFUSED)
 def test_configuration_is_refused_by_check_and_serve_alike(
-    tmp_path: Path, toml: str, setting: str, words: str
+    refusals: dict[str, tuple[Ended, Ended]], name: str
 ) -> None:
-    file = tmp_path / "gateway.toml"
-    file.write_text(toml)
-    check = run_gateway("check-config", "--config", file)
-    assert check.returncode == 1, check.stdout
-    assert check.stdout == ""
-    assert f"{setting}" in check.stderr
+    _, setting, words = REFUSED[name]
+    check, serve = refusals[name]
+    assert (check.code, check.stdout) == (1, "")
+    assert setting in check.stderr
     assert words in check.stderr
     assert not [secret for secret in ("Zzyzx", *SECRETS) if secret in check.stderr]
-    serve = run_gateway("serve", "--port", "0", "--config", file)
     problems = [json.loads(line)["problem"] for line in serve.stderr.splitlines()]
-    assert (serve.returncode, serve.stdout) == (1, "")
+    assert (serve.code, serve.stdout) == (1, "")
     assert problems == check.stderr.removeprefix("Error: ").splitlines()
 
 
