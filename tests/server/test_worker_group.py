@@ -14,10 +14,13 @@ from gateway.server.worker import READY
 from gateway.server.worker_group import ServeWorker, WorkerGroup, WorkerStartError
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def own_memory() -> Iterator[None]:
+    """Collect, after the last test, what a group has excluded from garbage collection."""
     yield
     gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 class Calls(list[str]):
