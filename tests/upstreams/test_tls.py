@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.outbound import authority
 
-from gateway.upstreams.tls import ssl_context
+from gateway.upstreams.tls import ssl_context, system_context
 
 
 def test_certificates_of_a_file_are_trusted_as_well(tmp_path: Path) -> None:
@@ -22,6 +22,12 @@ def test_environment_variables_do_not_change_system_certificates(
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     before = ssl_context(None).cert_store_stats()
+    system_context.cache_clear()
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     assert ssl_context(None).cert_store_stats() == before
+
+
+def test_certificates_of_the_system_are_read_once(tmp_path: Path) -> None:
+    assert ssl_context(None) is ssl_context(None)
+    assert ssl_context(authority(tmp_path).ca_file) is not ssl_context(None)

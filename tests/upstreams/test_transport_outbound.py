@@ -12,7 +12,7 @@ from support.outbound import Authority, Proxy, Server, authority, run_server, wa
 
 from gateway.errors import catalog
 from gateway.upstreams.direct_transport import DirectTransport
-from gateway.upstreams.tls import ssl_context
+from gateway.upstreams.tls import ssl_context, system_context
 from gateway.upstreams.transport import PooledTransport
 
 pytestmark = pytest.mark.anyio
@@ -115,11 +115,13 @@ async def test_environment_variables_change_neither_proxy_nor_trust(
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    system_context.cache_clear()
     assert await send(tls_server[1], ca_file=private_authority.ca_file) == ["200 ok"]
     server = Server()
     with run_server(server) as port:
         assert await send(f"http://127.0.0.1:{port}/x") == ["200 ok"]
     monkeypatch.setenv("SSL_CERT_FILE", str(private_authority.ca_file))
+    system_context.cache_clear()
     assert await send(tls_server[1]) == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code} unknown-issuer"]
 
 
