@@ -1,20 +1,26 @@
-"""CPU time of a call: the least of some, since the collector and a busy machine only add."""
+"""CPU time: the least of some measurements, since the collector and a busy machine only add."""
 
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from time import process_time
 
-_CALLS, _CALLS_ON_A_BUSY_MACHINE = 5, 50
+_ROUNDS, _ROUNDS_WITH_A_LIMIT = 5, 50
 
 
-def least_cpu_seconds(call: Callable[[], object], limit: float = inf) -> float:
-    """Least CPU time of five calls, or of up to 50 while all take longer than `limit`."""
-    least = min(_cpu_seconds(call) for _ in range(_CALLS))
-    for _ in range(_CALLS_ON_A_BUSY_MACHINE - _CALLS):
+def least_of_some(measure: Callable[[], float], limit: float = 0.0) -> float:
+    """Least of five measurements; with a limit the first below it, or the least of 50."""
+    least = inf
+    for _ in range(_ROUNDS_WITH_A_LIMIT if limit else _ROUNDS):
+        least = min(least, measure())
         if least < limit:
             break
-        least = min(least, _cpu_seconds(call))
     return least
+
+
+def least_cpu_seconds(call: Callable[[], object], limit: float = 0.0) -> float:
+    """Least CPU time of some calls."""
+    return least_of_some(partial(_cpu_seconds, call), limit)
 
 
 def _cpu_seconds(call: Callable[[], object]) -> float:

@@ -3,20 +3,23 @@
 import gc
 import sys
 from collections.abc import Callable
+from functools import partial
 from time import thread_time
 from types import FrameType
 from typing import Any
+
+from support.cpu_time import least_of_some
 
 #: Calls that let other threads run while they copy (CPython: `bytes.join` of over 1 MiB).
 _WITHOUT_INTERPRETER = {"join"}
 
 
-def has_short_steps(act: Callable[[], object], seconds: float, rounds: int = 3) -> bool:
+def has_short_steps(act: Callable[[], object], seconds: float) -> bool:
     """Whether no step between two calls or returns takes so many CPU seconds, in one of some rounds.
 
     Between those, Python code gives way to other threads, so that only a call to C takes long.
     """
-    return any(longest_step(act) < seconds for _ in range(rounds))
+    return least_of_some(partial(longest_step, act), seconds) < seconds
 
 
 def longest_step(act: Callable[[], object]) -> float:

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 from time import thread_time
 
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
+from support.cpu_time import least_of_some
 
 
 class LoopWatch:
@@ -26,9 +28,9 @@ class LoopWatch:
         self._loop = asyncio.get_running_loop()
         await self._app(scope, receive, send)
 
-    def longest_turn(self, act: Callable[[], object], rounds: int = 5) -> float:
+    def longest_turn(self, act: Callable[[], object], limit: float = 0.0) -> float:
         """Seconds of the longest turn of the loop while `act` runs: the best of some rounds."""
-        return min(self._longest_turn(act) for _ in range(rounds))
+        return least_of_some(partial(self._longest_turn, act), limit)
 
     def _longest_turn(self, act: Callable[[], object]) -> float:
         with self._watched_turns() as turns:
