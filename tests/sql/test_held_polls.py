@@ -1,6 +1,7 @@
 """Polls held open."""
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 
 import pytest
@@ -8,6 +9,7 @@ from support.requests import GUID, fhir_request, json_response
 from support.scripted_upstream import ScriptedUpstream
 from support.stopwatch import Stopwatch
 
+from benchmarks.day.virtual import Clock, run_simulated
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.http.callers import is_background
@@ -38,14 +40,23 @@ def poll(
     )
 
 
-def held(inner: Handler, has_ended: asyncio.Event | None = None) -> HeldPolls:
+def held(
+    inner: Handler, has_ended: asyncio.Event | None = None, clock: Callable[[], float] = monotonic
+) -> HeldPolls:
     return HeldPolls(
         inner,
         lambda request: request.header(KEY[0]),
         has_ended or asyncio.Event(),
-        clock=monotonic,
+        clock=clock,
         jitter=lambda: 0.0,
     )
+
+
+def hold_in_simulated_time(inner: Handler, request: FhirRequest) -> tuple[FhirResponse, float]:
+    """Response to a poll, and the seconds after which it came."""
+    clock = Clock()
+    handler = held(inner, clock=lambda: clock.seconds)
+    return run_simulated(clock, lambda: handler(request)), clock.seconds
 
 
 class SlowUpstream(ScriptedUpstream):
@@ -93,14 +104,12 @@ async def test_query_is_polled_until_it_is_final() -> None:
     assert [is_background(request.headers) for request in upstream.requests] == [False, True, True]
 
 
-async def test_last_answer_is_given_when_the_time_is_over() -> None:
+def test_last_answer_is_given_when_the_time_is_over() -> None:
     upstream = ScriptedUpstream(QUEUED, EXECUTING)
-    with Stopwatch() as wait:
-        response = await held(upstream)(poll("wait=1"))
+    response, seconds = hold_in_simulated_time(upstream, poll("wait=1"))
     assert (response.status, response.body) == (200, EXECUTING.body)
-    assert wait.elapsed > 0.4
-    assert wait.seconds < 1.5
-    assert len(upstream.requests) in {2, 3}  # the third only if half a second is left for it
+    assert 0.4 < seconds < 1.5
+    assert len(upstream.requests) == 3
 
 
 async def answer_first_poll_only(request: FhirRequest) -> FhirResponse:
@@ -130,19 +139,19 @@ async def test_failure_of_the_query_is_raised_at_once() -> None:
     assert (raised.value.upstream_use.requests, len(upstream.requests)) == (2, 2)
 
 
-async def test_refusal_by_the_gateway_is_no_answer() -> None:
-    refusal = Failure(RATE_LIMITED, retry_after=5)
-    upstream = ScriptedUpstream(EXECUTING, refusal)
-    with Stopwatch() as wait:
-        response = await held(upstream)(poll("wait=1"))
+REFUSAL = Failure(RATE_LIMITED, retry_after=5)
+
+
+def test_refusal_by_the_gateway_is_no_answer() -> None:
+    upstream = ScriptedUpstream(EXECUTING, REFUSAL)
+    response, seconds = hold_in_simulated_time(upstream, poll("wait=1"))
     assert (response.body, response.header("preference-applied")) == (EXECUTING.body, "wait=1")
-    assert wait.elapsed > 0.9
-    assert wait.seconds < 1.5
-    assert len(upstream.requests) in {2, 3}  # the third only if half a second is left for it
-    assert await state_after(refusal) == SUCCESSFUL.body
+    assert 0.9 < seconds < 1.5
+    assert len(upstream.requests) == 3
 
 
 async def test_failure_that_passes_is_waited_out() -> None:
+    assert await state_after(REFUSAL) == SUCCESSFUL.body
     passing = Failure(RATE_LIMITED, retry_after=0, upstream_response=FhirResponse(429))
     assert await state_after(passing.with_upstream_use(UpstreamUse(1, 0.1))) == SUCCESSFUL.body
     assert await state_after(Failure(UNAVAILABLE, retry_after=30)) == EXECUTING.body
