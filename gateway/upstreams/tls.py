@@ -25,7 +25,10 @@ def system_context() -> ssl.SSLContext:
 
 
 def _new_context() -> ssl.SSLContext:
-    """State OpenSSL's own paths, because the default call uses SSL_CERT_FILE and SSL_CERT_DIR instead."""
+    """Return a context of the system's certificates.
+
+    It states OpenSSL's own paths, because the default call uses SSL_CERT_FILE and SSL_CERT_DIR instead.
+    """
     system = ssl.get_default_verify_paths()
     context = ssl.create_default_context(capath=system.openssl_capath)
     if Path(system.openssl_cafile).is_file():
