@@ -1,7 +1,6 @@
 """S10: what is shown. Attacks on real processes: no line on stderr contains data, and each is JSON."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from conftest import ROOT, Pair
+from support.environment import environment_with
 
 from gateway.emulator.sites import SYDNEY
 
@@ -60,7 +60,6 @@ ATTACKS = [
 @contextmanager
 def program(*command: str, **environment: str) -> Iterator[tuple[str, list[str]]]:
     """First line on stdout of a running program, and, after the end, its lines on stderr."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
     lines: list[str] = []
     process = subprocess.Popen(
         [sys.executable, *command],
@@ -68,7 +67,7 @@ def program(*command: str, **environment: str) -> Iterator[tuple[str, list[str]]
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=inherited | {f"HALO_GATEWAY_{name}": value for name, value in environment.items()},
+        env=environment_with(**environment),
     )
     try:
         assert process.stdout

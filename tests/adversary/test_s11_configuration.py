@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from support.environment import environment_with
 from support.forked_commands import Ended, run_commands
 from support.secrets import SECRET, SECRETS
 
@@ -145,7 +146,6 @@ REFUSED = {
 
 
 def run_gateway(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
     return subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
         capture_output=True,
@@ -153,7 +153,7 @@ def run_gateway(*arguments: str | Path, **environment: str) -> subprocess.Comple
         check=False,
         timeout=MAX_WAIT,
         cwd=ROOT,
-        env=inherited | {f"HALO_GATEWAY_{name}": value for name, value in environment.items()},
+        env=environment_with(**environment),
     )
 
 

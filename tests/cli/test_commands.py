@@ -22,6 +22,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import KEY, ROOT
 from probe.sql_site import SqlSite
+from support.environment import environment_with
 from support.packs import pack_text
 from support.secrets import SECRET
 
@@ -46,14 +47,13 @@ time_zone = "Australia/Atlantis"
 @contextmanager
 def program(*command: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A running program and its first line on stdout; killed at the end."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=inherited | {f"HALO_GATEWAY_{name}": value for name, value in environment.items()},
+        env=environment_with(**environment),
     ) as process:
         try:
             assert process.stdout

@@ -1,12 +1,12 @@
 """Tour of the repairs with real servers: success with all repairs, failure without any one of them."""
 
-import os
 import socket
 import subprocess
 import sys
 
 import pytest
 from conftest import Pair, settings_for
+from support.environment import environment_with
 
 from gateway.app import create_app
 from gateway.demo.itsm_stop import CHECKS
@@ -15,13 +15,16 @@ from gateway.demo.tour import _free_port_or_zero, _run_stops, local_url, next_st
 from gateway.repairs import REPAIRS
 from gateway.server.serve import ThreadedServer
 
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
-
 
 def run_demo(**environment: str) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-m", "gateway", "demo", "--once", "--port", "0"]
     return subprocess.run(
-        program, capture_output=True, text=True, check=False, timeout=100, env=CLEAN | environment
+        program,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+        env=environment_with() | environment,
     )
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import httpx
 import pytest
 from conftest import Pair
+from support.environment import environment_with
 
 ACCEPT = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 HEADLESS = (
@@ -125,8 +126,7 @@ def test_browser_shows_the_page(pair: Pair, profile: Path, path: str, heading: s
 
 def test_demo_url_opens_in_a_browser(profile: Path) -> None:
     command = [sys.executable, "-m", "gateway", "demo", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104 - tests this address
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as demo:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment_with()) as demo:
         try:
             assert demo.stdout is not None
             output = ""

@@ -13,6 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 
+from support.environment import environment_with
+
+import gateway.app
+import gateway.server.serve  # noqa: F401 - what `serve` imports when it runs
+from gateway.cli.commands import main
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds after which a command is killed: it should have ended.
 MAX_WAIT = 60
@@ -28,7 +34,6 @@ class Ended(NamedTuple):
 
 def run_commands(commands: Iterable[Sequence[str]]) -> list[Ended]:
     """Run commands, one after the other, without settings in their environment."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
     program = subprocess.run(
         [sys.executable, "-m", "support.forked_commands"],
         input=json.dumps([*commands]),
@@ -36,12 +41,12 @@ def run_commands(commands: Iterable[Sequence[str]]) -> list[Ended]:
         text=True,
         check=True,
         cwd=ROOT,
-        env=environment | {"PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT)])},
+        env=environment_with() | {"PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT)])},
     )
     return [Ended(*each) for each in json.loads(program.stdout)]
 
 
-def run_forked(arguments: Sequence[str]) -> Ended:
+def _run_forked(arguments: Sequence[str]) -> Ended:
     """Run a command in a fork of this process."""
     with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
         pid = os.fork()
@@ -55,8 +60,6 @@ def run_forked(arguments: Sequence[str]) -> Ended:
 
 def _run_child(arguments: Sequence[str], out: IO[str], err: IO[str]) -> None:
     """Run the command, and end the process: nothing of the parent's code may run in it."""
-    from gateway.cli.commands import main
-
     code: object = 0
     try:
         os.dup2(out.fileno(), 1)
@@ -71,13 +74,5 @@ def _run_child(arguments: Sequence[str], out: IO[str], err: IO[str]) -> None:
         os._exit(code if isinstance(code, int) else 1)
 
 
-def _main() -> None:
-    import gateway.app
-    import gateway.cli.commands
-    import gateway.server.serve  # noqa: F401 - what `serve` imports when it runs
-
-    json.dump([run_forked(arguments) for arguments in json.load(sys.stdin)], sys.stdout)
-
-
 if __name__ == "__main__":
-    _main()
+    json.dump([_run_forked(arguments) for arguments in json.load(sys.stdin)], sys.stdout)

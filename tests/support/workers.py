@@ -1,7 +1,6 @@
 """A gateway with several workers, as a process with a log that tests read."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 from conftest import KEY, ROOT
+from support.environment import environment_with
 
 from gateway.emulator.sites import SYDNEY
 
@@ -86,7 +86,6 @@ def workers_gateway(
     """A gateway with several workers, all killed at the end."""
     settings = {"UPSTREAM__URL": upstream, "SITES__DEFAULT__TIME_ZONE": "Australia/Sydney", **environment}
     command = [sys.executable, "-m", "gateway", "serve", "--port", "0", "--workers", str(count), *arguments]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
     log = folder / "log"
     with (
         log.open("w") as stderr,
@@ -96,7 +95,7 @@ def workers_gateway(
             stderr=stderr,
             text=True,
             cwd=ROOT,
-            env=inherited | {f"HALO_GATEWAY_{name}": value for name, value in settings.items()},
+            env=environment_with(**settings),
         ) as process,
     ):
         try:
