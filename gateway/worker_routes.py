@@ -177,7 +177,8 @@ def _rows_of_page(combined: dict[str, Any], wanted: Mapping[str, str]) -> dict[s
 def _passed_request(request: Request, body: bytes) -> SiblingRequest:
     fields = [(name, value) for name, value in request.headers.items() if name in _PASSED_FIELDS]
     query = f"?{request.url.query}" if request.url.query else ""
-    return SiblingRequest(request.method, request.url.path + query, fields, body)
+    method = "GET" if request.method == "HEAD" else request.method  # a HEAD has no body to combine
+    return SiblingRequest(method, request.url.path + query, fields, body)
 
 
 def _with_body(response: Response, body: bytes) -> Response:

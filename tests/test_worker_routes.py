@@ -63,6 +63,14 @@ async def test_page_of_all_workers_has_the_worst_of_all_first() -> None:
         assert response.status_code == 400
 
 
+async def test_head_of_a_list_has_the_fields_of_get() -> None:
+    worker = worker_of(1, FaultyUpstream(), worker_of(2, FaultyUpstream()))
+    routes = worker.with_sums(routes_of(FaultyUpstream()))
+    whole, head = [await route_response(routes, method, "/admin/sites") for method in ("GET", "HEAD")]
+    assert (whole.status_code, head.status_code, head.content) == (200, 200, b"")
+    assert head.headers == whole.headers
+
+
 async def test_practice_that_only_a_sibling_knows_is_reset() -> None:
     asked, knowing = FaultyUpstream(), FaultyUpstream()
     await knowing.fail_once(OFFLINE, guid=STRANGE)
